@@ -1,0 +1,156 @@
+"""COCO annotation files, checked once where they enter."""
+
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mmdet_trash.classes import CLASSES
+from mmdet_trash.errors import InputError
+from mmdet_trash.files import read_json
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a dataset.
+
+    Attributes:
+        kind: short name of what is wrong, the same for all of its kind.
+        where: the image, category or annotation, by its id.
+        what: what was found, and what would be right.
+        fatal: whether training would be wrong with it; if not, loading copes and counts it.
+    """
+
+    kind: str
+    where: str
+    what: str
+    fatal: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+def load_annotations(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read a COCO annotation file and check that nothing in it contradicts itself.
+
+    Args:
+        path: a JSON file with `images` and, if labelled, `annotations` and `categories`.
+
+    Returns:
+        The file's content. `annotations` is there even for an unlabelled file; without `categories` the
+        competition's ten, 0-indexed, stand in.
+
+    Raises:
+        InputError: naming the file, the first thing wrong and how many more there are.
+    """
+    coco = read_json(path)
+    problems = list(find_contradictions(coco))
+    if problems:
+        more = f" (and {len(problems) - 1} more; tools/check_data.py lists them)" if len(problems) > 1 else ""
+        raise InputError(f"{path}: {problems[0]}{more}")
+    return with_defaults(coco)
+
+
+def with_defaults(coco: dict[str, Any]) -> dict[str, Any]:
+    """Fill in the parts a COCO file may leave out: `annotations` and `categories`."""
+    default = [{"id": i, "name": name, "supercategory": name} for i, name in enumerate(CLASSES)]
+    return {**coco, "annotations": coco.get("annotations") or [], "categories": coco.get("categories") or default}
+
+
+def class_names(coco: dict[str, Any]) -> tuple[str, ...]:
+    """Class names in the order of their category ids: a class's position is its label."""
+    return tuple(category["name"] for category in sorted(coco["categories"], key=lambda c: c["id"]))
+
+
+def find_contradictions(coco: Any) -> Iterator[Problem]:
+    """What makes a COCO file unusable: missing parts, repeated ids, dangling references, boxes that are no boxes."""
+    if not isinstance(coco, dict) or not isinstance(coco.get("images"), list):
+        yield Problem("layout", "the file", 'is not COCO: an object with a list "images" is expected')
+        return
+    for part in ("annotations", "categories"):
+        if not isinstance(coco.get(part) or [], list):
+            yield Problem("layout", part, "is not a list")
+            return
+    for part in ("images", "annotations", "categories"):
+        for position, entry in enumerate(coco.get(part) or []):
+            if not isinstance(entry, dict):
+                yield Problem("layout", f"{part}[{position}]", f"is {entry!r}, an object is expected")
+                return
+    coco = with_defaults(coco)
+    yield from _check_ids(coco["images"], "image")
+    yield from _check_ids(coco["categories"], "category")
+    yield from _check_ids(coco["annotations"], "annotation")
+    yield from _check_images(coco["images"])
+    yield from _check_categories(coco["categories"])
+    yield from _check_annotations(coco)
+
+
+def _check_ids(entries: list[dict[str, Any]], kind: str) -> Iterator[Problem]:
+    seen = set()
+    for position, entry in enumerate(entries):
+        entry_id = entry.get("id")
+        if not _is_int(entry_id):
+            yield Problem(f"{kind} id", f"{kind} at position {position}", f"has id {entry_id!r}, an integer is right")
+        elif entry_id in seen:
+            yield Problem(f"duplicate {kind} id", f"{kind} {entry_id}", "this id stands more than once")
+        else:
+            seen.add(entry_id)
+
+
+def _check_images(images: list[dict[str, Any]]) -> Iterator[Problem]:
+    names = set()
+    for image in images:
+        where, name = f"image {image.get('id')}", image.get("file_name")
+        if not isinstance(name, str) or not name:
+            yield Problem("file name", where, f"has file_name {name!r}, text is right")
+        elif name in names:
+            yield Problem("duplicate file name", where, f"file_name {name!r} stands more than once")
+        else:
+            names.add(name)
+        for side in ("width", "height"):
+            if not _is_int(image.get(side)) or image[side] <= 0:
+                yield Problem("image size", where, f"has {side} {image.get(side)!r}, a positive integer is right")
+
+
+def _check_categories(categories: list[dict[str, Any]]) -> Iterator[Problem]:
+    names = set()
+    for category in categories:
+        where, name = f"category {category.get('id')}", category.get("name")
+        if not isinstance(name, str) or not name:
+            yield Problem("category name", where, f"has name {name!r}, text is right")
+        elif name in names:
+            yield Problem("duplicate category name", where, f"name {name!r} stands more than once")
+        else:
+            names.add(name)
+
+
+def _check_annotations(coco: dict[str, Any]) -> Iterator[Problem]:
+    image_ids = {image.get("id") for image in coco["images"]}
+    category_ids = {category.get("id") for category in coco["categories"]}
+    for annotation in coco["annotations"]:
+        where = f"annotation {annotation.get('id')}"
+        if annotation.get("image_id") not in image_ids:
+            what = f"image_id {annotation.get('image_id')!r} is no image of this file"
+            yield Problem("unknown image", where, what)
+        if annotation.get("category_id") not in category_ids:
+            what = f"category_id {annotation.get('category_id')!r} is no category of this file"
+            yield Problem("unknown category", where, f"{what}: {_shown(category_ids)}")
+        bbox = annotation.get("bbox")
+        if not isinstance(bbox, list) or len(bbox) != 4 or not all(_is_number(value) for value in bbox):
+            yield Problem("box", where, f"has bbox {bbox!r}, [x, y, width, height] as four numbers is right")
+        elif not all(math.isfinite(value) for value in bbox):
+            yield Problem("box", where, f"has bbox {bbox}, finite numbers are right")
+
+
+def _shown(ids: set[Any], most: int = 12) -> str:
+    ordered = sorted(ids, key=str) if any(not _is_int(i) for i in ids) else sorted(ids)
+    return ", ".join(map(str, ordered[:most])) + (", …" if len(ordered) > most else "")
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,0 +1,27 @@
+"""What every command line in `tools/` shares."""
+
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from mmdet_trash.errors import InputError
+
+
+def run(main: Callable[[], None]) -> NoReturn:
+    """Run a tool's `main` and leave with its exit code: 0, or 2 with one line when the input is wrong.
+
+    A fault of ours (any other exception) keeps its traceback.
+    """
+    try:
+        main()
+    except InputError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    sys.exit(0)
+
+
+def fail(message: str) -> NoReturn:
+    """Print one `error:` line to stderr and exit with code 2."""
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(2)

@@ -1,0 +1,64 @@
+"""Files that are either whole or not there."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from mmdet_trash.errors import InputError
+
+
+@contextmanager
+def atomic_write(path: str | os.PathLike[str], mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a file beside `path` that takes its name when the block ends well, and vanishes when it does not.
+
+    Args:
+        path: the file to write; its folder is made.
+        mode: `"w"` (UTF-8 text, newlines as given) or `"wb"`.
+
+    Raises:
+        OSError: naming `path`, when the folder cannot be written or the disk is full.
+    """
+    path = Path(path)
+    text: dict[str, Any] = {} if "b" in mode else {"encoding": "utf-8", "newline": ""}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot write here: {error.strerror}", str(path)) from error
+    scratch = Path(name)
+    try:
+        with os.fdopen(handle, mode, **text) as file:
+            yield file
+        umask = os.umask(0)
+        os.umask(umask)
+        scratch.chmod(0o666 & ~umask)
+        scratch.replace(path)
+    except BaseException as error:
+        scratch.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, name):
+            raise OSError(error.errno, f"cannot write: {error.strerror}; nothing was changed", str(path)) from error
+        raise
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        InputError: when it is missing, is not UTF-8 or is not whole, saying where.
+    """
+    try:
+        return json.loads(Path(path).read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder, a JSON file is expected") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text at byte {error.start}; is it a JSON file?") from None
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"{path}: not whole JSON: {error.msg} at line {error.lineno} column {error.colno}; is the file cut short?"
+        ) from None
