@@ -1,0 +1,135 @@
+"""Detections as columns: one row a box, sorted by image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mmdet_trash.annotations import class_names, with_defaults
+from mmdet_trash.errors import InputError
+
+
+@dataclass(frozen=True)
+class ImageTable:
+    """The images that predictions are about, in the order of their annotation file, and its categories.
+
+    Attributes:
+        ids: (M,) int64, COCO image ids.
+        file_names: M names, as the annotation file says them.
+        sizes: (M, 2) int64, width and height in pixels.
+        category_ids: (C,) int64, COCO category id of each label.
+        classes: C names, one a label.
+    """
+
+    ids: np.ndarray
+    file_names: tuple[str, ...]
+    sizes: np.ndarray
+    category_ids: np.ndarray
+    classes: tuple[str, ...]
+
+    @classmethod
+    def from_coco(cls, coco: dict[str, Any]) -> ImageTable:
+        """Take the images and categories of a COCO annotation file (see `mmdet_trash.annotations`)."""
+        coco = with_defaults(coco)
+        images = coco["images"]
+        return cls(
+            ids=np.array([image["id"] for image in images], dtype=np.int64),
+            file_names=tuple(image["file_name"] for image in images),
+            sizes=np.array([(i["width"], i["height"]) for i in images], dtype=np.int64).reshape(-1, 2),
+            category_ids=np.array(sorted(c["id"] for c in coco["categories"]), dtype=np.int64),
+            classes=class_names(coco),
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Detections of a set of images.
+
+    Rows are sorted by image; within an image they keep the order they came in. An image without a row has no
+    detection, which is a prediction too.
+
+    Attributes:
+        images: the M images, with or without detections.
+        image_index: (N,) int64, position in `images` of each detection.
+        labels: (N,) int64, position in `images.classes`.
+        scores: (N,) float64.
+        bboxes: (N, 4) float64, xyxy in pixels of the original image.
+    """
+
+    images: ImageTable
+    image_index: np.ndarray
+    labels: np.ndarray
+    scores: np.ndarray
+    bboxes: np.ndarray
+
+    @classmethod
+    def from_columns(
+        cls,
+        images: ImageTable,
+        image_index: Sequence[int] | np.ndarray,
+        labels: Sequence[int] | np.ndarray,
+        scores: Sequence[float] | np.ndarray,
+        bboxes: Sequence[Sequence[float]] | np.ndarray,
+    ) -> Predictions:
+        """Sort columns by image and check that they fit each other and the images.
+
+        Raises:
+            InputError: when lengths differ, an index or label is out of range, or a number is not finite.
+        """
+        columns = {
+            "image_index": np.asarray(image_index, dtype=np.int64).reshape(-1),
+            "labels": np.asarray(labels, dtype=np.int64).reshape(-1),
+            "scores": np.asarray(scores, dtype=np.float64).reshape(-1),
+            "bboxes": np.asarray(bboxes, dtype=np.float64).reshape(-1, 4),
+        }
+        lengths = {name: len(column) for name, column in columns.items()}
+        if len(set(lengths.values())) > 1:
+            raise InputError(f"predictions: columns of unequal length: {lengths}")
+        _check_range("image_index", columns["image_index"], len(images))
+        _check_range("labels", columns["labels"], len(images.classes))
+        for name in ("scores", "bboxes"):
+            if not np.isfinite(columns[name]).all():
+                row = int(np.argmin(np.isfinite(columns[name]).reshape(lengths[name], -1).all(axis=1)))
+                raise InputError(f"predictions: {name} row {row} is {columns[name][row]}, finite numbers are right")
+        order = np.argsort(columns["image_index"], kind="stable")
+        columns = {name: column[order] for name, column in columns.items()}
+        for column in columns.values():
+            column.setflags(write=False)
+        return cls(images, **columns)
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def of_image(self, index: int) -> slice:
+        """Rows of the image at position `index` of `images`."""
+        start, stop = np.searchsorted(self.image_index, [index, index + 1])
+        return slice(int(start), int(stop))
+
+    def select(self, keep: np.ndarray) -> Predictions:
+        """Keep the rows where the (N,) boolean `keep` is true; all images stay."""
+        return Predictions(self.images, self.image_index[keep], self.labels[keep], self.scores[keep], self.bboxes[keep])
+
+
+def from_annotations(coco: dict[str, Any]) -> Predictions:
+    """The boxes of a ground truth as predictions of score 1."""
+    images = ImageTable.from_coco(coco)
+    position = {image_id: index for index, image_id in enumerate(images.ids.tolist())}
+    annotations = with_defaults(coco)["annotations"]
+    boxes = np.array([a["bbox"] for a in annotations], dtype=np.float64).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    labels = np.searchsorted(images.category_ids, [a["category_id"] for a in annotations])
+    index = [position[a["image_id"]] for a in annotations]
+    return Predictions.from_columns(images, index, labels, np.ones(len(boxes)), boxes)
+
+
+def _check_range(name: str, column: np.ndarray, end: int) -> None:
+    wrong = (column < 0) | (column >= end)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise InputError(f"predictions: {name} row {row} is {column[row]}, 0 to {end - 1} is right")
