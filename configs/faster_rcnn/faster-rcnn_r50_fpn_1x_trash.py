@@ -1,0 +1,7 @@
+# Faster R-CNN, ResNet-50, 12 epochs at 1024 px: the fastest of the two-stage detectors to train.
+_base_ = [
+    "../_base_/models/faster-rcnn_r50_fpn.py",
+    "../_base_/datasets/trash_detection.py",
+    "../_base_/schedules/schedule_1x.py",
+    "../_base_/default_runtime.py",
+]

@@ -1,0 +1,34 @@
+"""The split that a dataset without folds is trained and validated on."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+
+
+def holdout_image_ids(coco: dict[str, Any], fraction: float = 0.2, seed: int = 0) -> set[int]:
+    """Choose images to validate on, all boxes of an image together, classes in the proportions of the whole.
+
+    Args:
+        coco: a ground truth, as `load_annotations` gives it.
+        fraction: share of the images to choose; one over a whole number.
+        seed: another one chooses other images; the same chooses the same.
+
+    Returns:
+        Image ids.
+    """
+    boxed = [(a["image_id"], a["category_id"]) for a in coco["annotations"]]
+    empty = {image["id"] for image in coco["images"]} - {image_id for image_id, _ in boxed}
+    # An image without boxes is a stratum of its own kind, so that these are shared out as well.
+    rows = np.array(boxed + [(image_id, -1) for image_id in sorted(empty)], dtype=np.int64).reshape(-1, 2)
+    groups, labels = rows[:, 0], rows[:, 1]
+    folds = max(2, round(1 / fraction))
+    if len(np.unique(groups)) < folds:
+        return set()
+    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        # A class rarer than the folds cannot be in each of them; that is no fault here.
+        warnings.simplefilter("ignore", UserWarning)
+        _, chosen = next(splitter.split(rows, labels, groups))
+    return set(groups[chosen].tolist())

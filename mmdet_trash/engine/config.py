@@ -1,0 +1,160 @@
+"""From a config file and a command line to the config that runs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.logging import print_log
+
+from mmdet_trash.annotations import class_names, load_annotations
+from mmdet_trash.errors import InputError
+
+LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
+
+
+def load_config(path: str, cfg_options: dict[str, Any] | None = None) -> Config:
+    """Read a config, with `key=value` options merged into it.
+
+    Raises:
+        InputError: when the file is missing or is no config, or an option does not fit it.
+    """
+    try:
+        cfg = Config.fromfile(path)
+    except (FileNotFoundError, SyntaxError, NameError, ImportError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(reason if path in reason else f"{path}: {reason}") from None
+    try:
+        cfg.merge_from_dict(cfg_options or {})
+    except (KeyError, TypeError, IndexError) as error:
+        raise InputError(f"--cfg-options does not fit {path}: {error}") from None
+    return cfg
+
+
+def set_data_root(cfg: Config, data_root: str | None) -> None:
+    """Point every dataset at a folder; without one, check that the config's own is there.
+
+    Raises:
+        InputError: when there is no such folder.
+    """
+    for name in LOADERS:
+        for dataset in _datasets(cfg, name):
+            if data_root is not None:
+                dataset.data_root = data_root
+            if not Path(dataset.data_root).is_dir():
+                raise InputError(
+                    f"{dataset.data_root}: no such folder; say where the data is with --data-root or TRASH_DATA_ROOT"
+                )
+
+
+def set_fold(cfg: Config, folds_dir: str, fold: int) -> None:
+    """Train on `train_fold{k}.json` and validate on `val_fold{k}.json` of a folder instead of the config's split.
+
+    Raises:
+        InputError: when a file is missing.
+    """
+    for name, part in (("train_dataloader", "train"), ("val_dataloader", "val")):
+        path = Path(folds_dir).resolve() / f"{part}_fold{fold}.json"
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; tools/kfold.py makes the folds")
+        for dataset in _datasets(cfg, name):
+            dataset.ann_file = str(path)
+            dataset.holdout = None
+
+
+def set_classes(cfg: Config) -> tuple[str, ...]:
+    """Give the model's heads as many classes as the training data has.
+
+    Returns:
+        The class names.
+    """
+    dataset = next(_datasets(cfg, "train_dataloader"))
+    stated = (dataset.get("metainfo") or {}).get("classes")
+    path = Path(dataset.data_root) / dataset.ann_file
+    classes = tuple(stated or class_names(load_annotations(path)))
+    changed = False
+    for node in _walk(cfg.model):
+        if node.get("num_classes") not in (None, len(classes)):
+            node["num_classes"] = len(classes)
+            changed = True
+    if changed:
+        print_log(f"num_classes set to {len(classes)}, as in {path}: {', '.join(classes)}", logger="current")
+    return classes
+
+
+def train_from_scratch(cfg: Config) -> None:
+    """Do without initial weights: none are loaded, nothing is frozen, batch norm is trained."""
+    cfg.load_from = None
+    for node in _walk(cfg.model):
+        if (node.get("init_cfg") or {}).get("type") == "Pretrained":
+            node["init_cfg"] = None
+        if "frozen_stages" in node:
+            node["frozen_stages"] = -1
+        if "norm_eval" in node:
+            node["norm_eval"] = False
+
+
+def use_amp(cfg: Config) -> None:
+    """Train in mixed precision.
+
+    Raises:
+        InputError: without a GPU.
+    """
+    if not torch.cuda.is_available():
+        raise InputError("--amp needs a GPU, and torch finds none")
+    cfg.optim_wrapper.type = "AmpOptimWrapper"
+    cfg.optim_wrapper.setdefault("loss_scale", "dynamic")
+
+
+def use_tta(cfg: Config) -> None:
+    """Test with the config's augmented views, merged by its `tta_model`.
+
+    Raises:
+        InputError: when the config has none.
+    """
+    if "tta_model" not in cfg or "tta_pipeline" not in cfg:
+        raise InputError("--tta needs tta_model and tta_pipeline in the config, as in _base_/datasets")
+    cfg.model = {**cfg.tta_model, "module": cfg.model}
+    for dataset in _datasets(cfg, "test_dataloader"):
+        dataset.pipeline = cfg.tta_pipeline
+
+
+def use_split(cfg: Config, split: str) -> None:
+    """Test on the config's `val` or `test` data."""
+    if split == "val":
+        cfg.test_dataloader = cfg.val_dataloader
+        cfg.test_evaluator = cfg.val_evaluator
+
+
+def fit_machine(cfg: Config, launcher: str) -> None:
+    """Have several processes talk by gloo where there is no GPU, and count gradient accumulation into the batch."""
+    cfg.launcher = launcher
+    if launcher != "none" and not torch.cuda.is_available():
+        cfg.env_cfg.dist_cfg = {"backend": "gloo"}
+        cfg.model_wrapper_cfg = {"type": "MMDistributedDataParallel", "device_ids": None, "broadcast_buffers": False}
+    accumulated = cfg.optim_wrapper.get("accumulative_counts", 1)
+    if accumulated > 1 and cfg.get("auto_scale_lr", {}).get("enable"):
+        # MMEngine scales the learning rate by batch size and processes only.
+        cfg.auto_scale_lr.base_batch_size = cfg.auto_scale_lr.base_batch_size / accumulated
+
+
+def _datasets(cfg: Config, loader: str) -> Iterator[Any]:
+    """The datasets of a data loader, inside wrappers too."""
+    waiting = [cfg[loader].dataset] if cfg.get(loader) else []
+    while waiting:
+        dataset = waiting.pop()
+        if "ann_file" in dataset:
+            yield dataset
+        waiting += [dataset.dataset] if "dataset" in dataset else dataset.get("datasets", [])
+
+
+def _walk(node: Any) -> Iterator[dict]:
+    """Every dict of a nested config."""
+    if isinstance(node, dict):
+        yield node
+        for value in node.values():
+            yield from _walk(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from _walk(value)

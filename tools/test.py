@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""Run a checkpoint over the validation or test images, score it and write its predictions."""
+
+import argparse
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+from mmdet_trash.cli import run
+from mmdet_trash.engine import config as configs
+from mmdet_trash.engine.checkpoint import check_fits, load_local
+from mmdet_trash.engine.runner import build_runner, config_mistakes
+from mmdet_trash.errors import InputError
+from mmdet_trash.predictions.writers import writer_for
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="example: python tools/test.py configs/demo/cascade-rcnn_tiny.py work_dirs/demo/last.pth "
+        "--data-root data/trash --split test --out submission.csv",
+    )
+    parser.add_argument("config", help="config file")
+    parser.add_argument("checkpoint", help="weights, as tools/train.py leaves them")
+    parser.add_argument("--data-root", help="folder of train.json, test.json and the images")
+    parser.add_argument("--folds-dir", help="folder of val_fold{k}.json")
+    parser.add_argument("--fold", type=int, help="which fold of --folds-dir is validated")
+    parser.add_argument("--split", choices=["val", "test"], default="val", help="which images (%(default)s)")
+    parser.add_argument("--out", help="file for the predictions: .csv, .json, .pkl or .parquet")
+    parser.add_argument("--tta", action="store_true", help="test-time augmentation, as the config says")
+    parser.add_argument("--score-thr", type=float, default=0.0, help="drop boxes below this score (%(default)s)")
+    parser.add_argument("--work-dir", help="where logs go (the checkpoint's folder)")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE", help="override the config")
+    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
+    parser.add_argument("--local-rank", "--local_rank", type=int, default=0, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    if (args.folds_dir is None) != (args.fold is None):
+        raise InputError("--folds-dir and --fold go together")
+    if args.out:
+        writer_for(args.out)
+    checkpoint = load_local(args.checkpoint)
+
+    cfg = configs.load_config(args.config, args.cfg_options)
+    configs.set_data_root(cfg, args.data_root)
+    if args.fold is not None:
+        configs.set_fold(cfg, args.folds_dir, args.fold)
+    configs.train_from_scratch(cfg)  # the weights come from the checkpoint
+    configs.use_split(cfg, args.split)
+    classes = configs.set_classes(cfg)
+    if args.tta:
+        configs.use_tta(cfg)
+    configs.fit_machine(cfg, args.launcher)
+    cfg.work_dir = args.work_dir or str(Path(args.checkpoint).parent)
+    cfg.load_from = args.checkpoint
+    cfg.test_evaluator = {**cfg.test_evaluator, "out": args.out, "score_thr": args.score_thr}
+
+    runner = build_runner(cfg)
+    model = runner.model.module if hasattr(runner.model, "module") else runner.model
+    check_fits(model, checkpoint, args.checkpoint, classes)
+    with config_mistakes():
+        runner.test()
+
+
+if __name__ == "__main__":
+    run(main)

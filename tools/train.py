@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""Train a detector."""
+
+import argparse
+from pathlib import Path
+
+from mmengine.config import DictAction
+
+from mmdet_trash.cli import run
+from mmdet_trash.engine import config as configs
+from mmdet_trash.engine.checkpoint import latest_checkpoint
+from mmdet_trash.engine.runner import build_runner, config_mistakes
+from mmdet_trash.errors import InputError
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="example: python tools/train.py configs/demo/cascade-rcnn_tiny.py --data-root data/trash --from-scratch"
+        "; several GPUs: torchrun --nproc_per_node 4 tools/train.py CONFIG --launcher pytorch",
+    )
+    parser.add_argument("config", help="config file")
+    parser.add_argument("--data-root", help="folder of train.json, test.json and the images")
+    parser.add_argument("--folds-dir", help="folder of train_fold{k}.json and val_fold{k}.json")
+    parser.add_argument("--fold", type=int, help="which fold of --folds-dir to validate on")
+    parser.add_argument("--work-dir", help="where checkpoints and logs go (work_dirs/<config>[/fold<k>])")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint of the work dir, if any")
+    parser.add_argument("--amp", action="store_true", help="mixed precision, on a GPU")
+    parser.add_argument("--from-scratch", action="store_true", help="load no initial weights")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE", help="override the config")
+    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
+    parser.add_argument("--local-rank", "--local_rank", type=int, default=0, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    if (args.folds_dir is None) != (args.fold is None):
+        raise InputError("--folds-dir and --fold go together")
+    cfg = configs.load_config(args.config, args.cfg_options)
+    configs.set_data_root(cfg, args.data_root)
+    if args.fold is not None:
+        configs.set_fold(cfg, args.folds_dir, args.fold)
+    if args.from_scratch:
+        configs.train_from_scratch(cfg)
+    if args.amp:
+        configs.use_amp(cfg)
+    configs.set_classes(cfg)
+    configs.fit_machine(cfg, args.launcher)
+    cfg.work_dir = args.work_dir or cfg.get("work_dir") or default_work_dir(args.config, args.fold)
+    if args.resume:
+        cfg.resume = (checkpoint := latest_checkpoint(Path(cfg.work_dir))) is not None
+        cfg.load_from = str(checkpoint) if checkpoint else cfg.load_from
+
+    runner = build_runner(cfg)
+    with config_mistakes():
+        runner.train()
+
+
+def default_work_dir(config: str, fold: int | None) -> str:
+    return str(Path("work_dirs") / Path(config).stem / (f"fold{fold}" if fold is not None else ""))
+
+
+if __name__ == "__main__":
+    run(main)
