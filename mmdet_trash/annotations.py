@@ -1,7 +1,7 @@
 """COCO annotation files, checked once where they enter."""
 
-import math
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -90,7 +90,7 @@ def _check_ids(entries: list[dict[str, Any]], kind: str) -> Iterator[Problem]:
     seen = set()
     for position, entry in enumerate(entries):
         entry_id = entry.get("id")
-        if not _is_int(entry_id):
+        if not is_int(entry_id):
             yield Problem(f"{kind} id", f"{kind} at position {position}", f"has id {entry_id!r}, an integer is right")
         elif entry_id in seen:
             yield Problem(f"duplicate {kind} id", f"{kind} {entry_id}", "this id stands more than once")
@@ -109,7 +109,7 @@ def _check_images(images: list[dict[str, Any]]) -> Iterator[Problem]:
         else:
             names.add(name)
         for side in ("width", "height"):
-            if not _is_int(image.get(side)) or image[side] <= 0:
+            if not is_int(image.get(side)) or image[side] <= 0:
                 yield Problem("image size", where, f"has {side} {image.get(side)!r}, a positive integer is right")
 
 
@@ -126,31 +126,34 @@ def _check_categories(categories: list[dict[str, Any]]) -> Iterator[Problem]:
 
 
 def _check_annotations(coco: dict[str, Any]) -> Iterator[Problem]:
-    image_ids = {image.get("id") for image in coco["images"]}
-    category_ids = {category.get("id") for category in coco["categories"]}
+    image_ids = {image["id"] for image in coco["images"] if is_int(image.get("id"))}
+    category_ids = {category["id"] for category in coco["categories"] if is_int(category.get("id"))}
     for annotation in coco["annotations"]:
         where = f"annotation {annotation.get('id')}"
-        if annotation.get("image_id") not in image_ids:
+        if not is_int(annotation.get("image_id")) or annotation["image_id"] not in image_ids:
             what = f"image_id {annotation.get('image_id')!r} is no image of this file"
             yield Problem("unknown image", where, what)
-        if annotation.get("category_id") not in category_ids:
+        if not is_int(annotation.get("category_id")) or annotation["category_id"] not in category_ids:
             what = f"category_id {annotation.get('category_id')!r} is no category of this file"
             yield Problem("unknown category", where, f"{what}: {_shown(category_ids)}")
         bbox = annotation.get("bbox")
-        if not isinstance(bbox, list) or len(bbox) != 4 or not all(_is_number(value) for value in bbox):
-            yield Problem("box", where, f"has bbox {bbox!r}, [x, y, width, height] as four numbers is right")
-        elif not all(math.isfinite(value) for value in bbox):
-            yield Problem("box", where, f"has bbox {bbox}, finite numbers are right")
+        if not isinstance(bbox, list) or len(bbox) != 4 or not all(is_number(value) for value in bbox):
+            yield Problem("box", where, f"has bbox {bbox!r}, [x, y, width, height] as four finite numbers is right")
+        if not is_number(annotation.get("area", 0)):
+            yield Problem("area", where, f"has area {annotation['area']!r}, a finite number or none is right")
+        if annotation.get("iscrowd", 0) not in (0, 1):
+            yield Problem("crowd flag", where, f"has iscrowd {annotation['iscrowd']!r}, 0 or 1 is right")
 
 
-def _shown(ids: set[Any], most: int = 12) -> str:
-    ordered = sorted(ids, key=str) if any(not _is_int(i) for i in ids) else sorted(ids)
-    return ", ".join(map(str, ordered[:most])) + (", …" if len(ordered) > most else "")
+def _shown(ids: set[int], most: int = 12) -> str:
+    return ", ".join(map(str, sorted(ids)[:most])) + (", …" if len(ids) > most else "")
 
 
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def is_int(value: Any) -> bool:
+    """Whether a JSON value is an integer that a column can hold: 64 bits, and not true or false."""
+    return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def is_number(value: Any) -> bool:
+    """Whether a JSON value is a finite number; Python's JSON also reads NaN, Infinity and integers beyond a float."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

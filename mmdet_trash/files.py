@@ -62,3 +62,5 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         raise InputError(
             f"{path}: not whole JSON: {error.msg} at line {error.lineno} column {error.colno}; is the file cut short?"
         ) from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, lists thousands deep
+        raise InputError(f"{path}: cannot be read as JSON: {error}") from None

@@ -6,12 +6,19 @@ kind needs a child, or a look-up ends at MMEngine's root and misses MMDetection;
 imported, since a look-up from a child does not import its parent's `locations`.
 """
 
+import contextlib
+import io
+import warnings
+
 from mmdet import registry as mmdet_registry
 from mmdet.utils import register_all_modules
 from mmengine.registry import FUNCTIONS as MMENGINE_FUNCTIONS
 from mmengine.registry import Registry
 
-register_all_modules(init_default_scope=False)
+# It tells of optional packages that are not installed; no one asked for them.
+with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    warnings.simplefilter("ignore")
+    register_all_modules(init_default_scope=False)
 
 SCOPE = "mmdet_trash"
 

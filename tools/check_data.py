@@ -13,6 +13,7 @@ from rich.table import Table
 
 from mmdet_trash.cli import run
 from mmdet_trash.datasets.checks import find_problems, repair
+from mmdet_trash.datasets.images import find_image
 from mmdet_trash.errors import InputError
 from mmdet_trash.files import atomic_write, read_json
 
@@ -46,13 +47,13 @@ def main() -> None:
         fatal += sum(problem.fatal for problem in problems)
         report(name, coco, problems, args.most)
         if args.fix:
-            fix(coco, root / name, root, args.fix / name)
+            fix(coco, root / name, root, args.fix)
     if fatal and not args.fix:
         sys.exit(2)
 
 
 def report(name, coco, problems, most):
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if not problems:
         images, boxes = len(coco["images"]), len(coco.get("annotations") or [])
         console.print(f"{name}: {images} images, {boxes} boxes, nothing wrong")
@@ -62,20 +63,21 @@ def report(name, coco, problems, most):
         table.add_row(kind, "yes" if stops else "no", str(count))
     console.print(table)
     for problem in problems[:most]:
-        console.print(f"  {problem}", markup=False, soft_wrap=True)
+        console.print(f"  {problem}", soft_wrap=True)
     if len(problems) > most:
         console.print(f"  … and {len(problems) - most} more (--most)")
 
 
-def fix(coco, ann_file, root, out):
+def fix(coco, ann_file, root, folder):
     fixed, done = repair(coco, ann_file, root)
+    inside = ann_file.resolve().is_relative_to(root.resolve())
+    out = folder / (ann_file.resolve().relative_to(root.resolve()) if inside else ann_file.name)
     with atomic_write(out) as file:
         json.dump(fixed, file)
-    for folder in {Path(image["file_name"]).parent for image in fixed["images"]} - {Path()}:
-        link = out.parent / folder
-        if not link.exists():
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(os.path.relpath((root / folder).resolve(), link.parent.resolve()))
+    paths = [find_image(root, image["file_name"], str(ann_file)) for image in fixed["images"]]
+    for part in {path.relative_to(root).parts[0] for path in paths if path.is_relative_to(root)}:
+        if not (folder / part).exists():
+            (folder / part).symlink_to(os.path.relpath((root / part).resolve(), folder.resolve()))
     print(f"{out}: written; " + (", ".join(f"{count} {what}" for what, count in done.items()) or "nothing to mend"))
 
 

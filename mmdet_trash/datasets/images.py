@@ -19,8 +19,8 @@ class ImageState:
     """What the header and the end of an image file say.
 
     Attributes:
-        size: `(width, height)` as the image is shown, or None when the file is missing or no image.
-        broken: what is wrong with the file, or None when it is whole.
+        size: `(width, height)` as the image is shown, or None when the file is broken.
+        broken: what is wrong with the file, a missing one included, or None when it is whole.
     """
 
     size: tuple[int, int] | None
@@ -66,8 +66,8 @@ def inspect_image(path: Path) -> ImageState:
         return ImageState(None, "no such file")
     except UnidentifiedImageError:
         return ImageState(None, "not an image")
-    except (OSError, SyntaxError, ValueError) as error:
-        return ImageState(None, str(error))
+    except Exception as error:  # Pillow's decoders and its EXIF reader raise whatever they stumble over
+        return ImageState(None, getattr(error, "strerror", None) or str(error) or type(error).__name__)
 
 
 def _ends_with(path: Path, ending: bytes | None) -> bool:

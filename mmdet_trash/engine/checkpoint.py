@@ -1,8 +1,9 @@
 """Loading checkpoints without executing what they hold."""
 
 import pickle
+import re
 import urllib.error
-from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,22 @@ from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmdet_trash.errors import InputError
 
-SAFE_GLOBALS = [
-    HistoryBuffer,
-    deque,
-    np.ndarray,
-    np.dtype,
-    *(type(np.dtype(kind)) for kind in (np.float64, np.float32, np.int64)),
-    np._core.multiarray._reconstruct if hasattr(np, "_core") else np.core.multiarray._reconstruct,
-    np._core.multiarray.scalar if hasattr(np, "_core") else np.core.multiarray.scalar,
-]
-"""What MMEngine puts into a checkpoint beside tensors: its log history, which is of NumPy numbers."""
+STATISTICS = {"min", "max", "current", "mean"}
+
+
+def _statistics_method(owner: type, name: str) -> Callable:
+    """Stand in for `getattr`, by which a `HistoryBuffer` refers to its methods, and which could reach anything."""
+    if owner is not HistoryBuffer or name not in STATISTICS:
+        raise pickle.UnpicklingError(f"GLOBAL getattr({owner!r}, {name!r})")
+    return getattr(owner, name)
+
+
+def _safe_globals() -> list[Any]:
+    """What MMEngine puts into a checkpoint beside tensors: its log history, which is of NumPy numbers."""
+    multiarray = (np._core if hasattr(np, "_core") else np.core).multiarray
+    dtypes = {type(np.dtype(kind)) for kind in (np.float64, np.float32, np.int64, np.int32)}
+    getattrs = [(_statistics_method, f"{module}.getattr") for module in ("builtins", "__builtin__")]
+    return [HistoryBuffer, np.ndarray, np.dtype, multiarray._reconstruct, multiarray.scalar, *dtypes, *getattrs]
 
 
 def load_local(filename: str, map_location: Any = "cpu") -> dict[str, Any]:
@@ -36,13 +43,14 @@ def load_local(filename: str, map_location: Any = "cpu") -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{path}: no such checkpoint")
     try:
-        with torch.serialization.safe_globals(SAFE_GLOBALS):
+        with torch.serialization.safe_globals(_safe_globals()):
             return torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
-        reason = next((line for line in str(error).splitlines() if "GLOBAL" in line), "it is no checkpoint")
-        raise InputError(f"{path}: not loaded, since it holds more than weights: {reason.strip()}") from None
-    except (RuntimeError, EOFError) as error:
-        raise InputError(f"{path}: not a whole checkpoint: {str(error).splitlines()[0]}") from None
+        found = re.search(r"GLOBAL (\S+( .*\))?)", str(error))
+        reason = f"it holds more than weights: {found[1]}" if found else "it is no checkpoint"
+        raise InputError(f"{path}: not loaded, since {reason}") from None
+    except (RuntimeError, EOFError, OSError) as error:
+        raise InputError(f"{path}: not a whole checkpoint ({type(error).__name__}); is the file cut short?") from None
 
 
 def load_url(filename: str, map_location: Any = "cpu") -> dict[str, Any]:

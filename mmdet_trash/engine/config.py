@@ -22,7 +22,7 @@ def load_config(path: str, cfg_options: dict[str, Any] | None = None) -> Config:
     """
     try:
         cfg = Config.fromfile(path)
-    except (FileNotFoundError, SyntaxError, NameError, ImportError, ValueError) as error:
+    except (OSError, SyntaxError, NameError, ImportError, ValueError, TypeError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise InputError(reason if path in reason else f"{path}: {reason}") from None
     try:
@@ -128,10 +128,9 @@ def use_split(cfg: Config, split: str) -> None:
 
 
 def fit_machine(cfg: Config, launcher: str) -> None:
-    """Have several processes talk by gloo where there is no GPU, and count gradient accumulation into the batch."""
+    """Wrap the model for several processes without a GPU, and count gradient accumulation into the batch."""
     cfg.launcher = launcher
     if launcher != "none" and not torch.cuda.is_available():
-        cfg.env_cfg.dist_cfg = {"backend": "gloo"}
         cfg.model_wrapper_cfg = {"type": "MMDistributedDataParallel", "device_ids": None, "broadcast_buffers": False}
     accumulated = cfg.optim_wrapper.get("accumulative_counts", 1)
     if accumulated > 1 and cfg.get("auto_scale_lr", {}).get("enable"):

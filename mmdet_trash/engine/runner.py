@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
 from mmengine.config import Config
 from mmengine.registry import Registry
 from mmengine.runner import Runner
@@ -29,6 +30,13 @@ def build_runner(cfg: Config) -> Runner:
     with atomic_write(Path(cfg.work_dir) / ".writable"):
         pass
     (Path(cfg.work_dir) / ".writable").unlink()
+    optimizer = cfg.get("optim_wrapper", {}).get("optimizer", {}).get("type")
+    if isinstance(optimizer, str) and registry_module.OPTIMIZERS.get(optimizer) is None:
+        # MMEngine looks this one up itself and stumbles over finding none.
+        raise _unknown_type("optimizer", optimizer)
+    if cfg.get("launcher") == "pytorch" and not torch.cuda.is_available():
+        # MMEngine's own start of several processes takes a GPU for granted.
+        torch.distributed.init_process_group("gloo")
     with config_mistakes():
         return Runner.from_cfg(cfg)
 
@@ -42,11 +50,7 @@ def config_mistakes() -> Iterator[None]:
         found = UNKNOWN_TYPE.search(str(error.args[0]) if error.args else "")
         if found is None:
             raise
-        name, kind = found[1] or found[3], found[2] or "model"
-        known = _registered(kind)
-        close = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise InputError(f"config: {kind} type {name!r} is unknown{hint}") from error
+        raise _unknown_type(found[2] or "model", found[1] or found[3]) from error
     except TypeError as error:
         found = UNKNOWN_ARGUMENT.search(str(error))
         if found is None:
@@ -54,12 +58,14 @@ def config_mistakes() -> Iterator[None]:
         raise InputError(f"config: {found[1]} takes no argument {found[2]!r}") from error
 
 
-def _registered(kind: str) -> list[str]:
-    """Names in the registry of a kind and its parents."""
-    names: list[str] = []
+def _unknown_type(kind: str, name: str) -> InputError:
+    """Name the nearest type in the registry of a kind and its parents."""
+    known: list[str] = []
     for registry in vars(registry_module).values():
         if isinstance(registry, Registry) and registry.name == kind:
             while registry is not None:
-                names += registry.module_dict
+                known += registry.module_dict
                 registry = registry.parent
-    return names
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return InputError(f"config: {kind} type {name!r} is unknown{hint}")

@@ -2,12 +2,14 @@
 
 import contextlib
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from mmdet_trash.predictions import Predictions
+from mmdet_trash.errors import InputError
+from mmdet_trash.predictions import ImageTable, Predictions
 
 SUMMARY = ("mAP", "mAP50", "mAP75", "mAP_s", "mAP_m", "mAP_l", "AR1", "AR10", "AR100", "AR_s", "AR_m", "AR_l")
 """COCO's twelve figures, in the order of `COCOeval.stats`."""
@@ -40,11 +42,12 @@ def evaluate_coco(coco: dict[str, Any], predictions: Predictions, backend: str =
 
     Raises:
         ValueError: for another backend.
+        InputError: when the predictions are about an image that the ground truth does not have, or other categories.
     """
     if backend not in BACKENDS:
         raise ValueError(f"backend {backend!r} is unknown, one of {', '.join(BACKENDS)} is right")
     images = predictions.images
-    truth = _ground_truth(coco, set(images.ids.tolist()))
+    truth = _ground_truth(coco, images)
     if not truth["annotations"]:
         nothing = dict.fromkeys(images.classes, float("nan"))
         return CocoMetrics(_mAP50_first(dict.fromkeys(SUMMARY, float("nan"))), nothing, dict(nothing))
@@ -65,60 +68,75 @@ def evaluate_coco(coco: dict[str, Any], predictions: Predictions, backend: str =
 
 
 def _evaluator(backend: str, truth: dict[str, Any], detections: np.ndarray) -> Any:
-    if backend == "hotcoco":
-        from hotcoco import COCO, COCOeval
-
-        ground_truth = COCO(truth)
-    else:
-        from pycocotools.coco import COCO
-        from pycocotools.cocoeval import COCOeval
-
-        with contextlib.redirect_stdout(io.StringIO()):
-            ground_truth = COCO()
-            ground_truth.dataset = truth
-            ground_truth.createIndex()
+    index, evaluator = _hotcoco() if backend == "hotcoco" else _pycocotools()
     with contextlib.redirect_stdout(io.StringIO()):
-        results = ground_truth.loadRes(detections) if len(detections) else _no_results(ground_truth)
-    return COCOeval(ground_truth, results, "bbox")
+        ground_truth = index(truth)
+        # Neither library takes an empty list of results; the truth without annotations is one.
+        results = ground_truth.loadRes(detections) if len(detections) else index({**truth, "annotations": []})
+    return evaluator(ground_truth, results, "bbox")
 
 
-def _no_results(ground_truth: Any) -> Any:
-    """Neither library takes an empty list of results; a copy of the truth without annotations is one."""
-    empty = {**ground_truth.dataset, "annotations": []}
-    if type(ground_truth).__module__.startswith("hotcoco"):
-        return type(ground_truth)(empty)
-    results = type(ground_truth)()
-    results.dataset = empty
-    results.createIndex()
-    return results
+def _hotcoco() -> tuple[Callable[[dict[str, Any]], Any], Callable[..., Any]]:
+    from hotcoco import COCO, COCOeval
+
+    return COCO, COCOeval
 
 
-def _ground_truth(coco: dict[str, Any], image_ids: set[int]) -> dict[str, Any]:
-    """The part of a ground truth that is about these images, with the fields the evaluators need.
+def _pycocotools() -> tuple[Callable[[dict[str, Any]], Any], Callable[..., Any]]:
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
 
-    Annotations are numbered anew from 1: pycocotools notes a match by the annotation's id and reads 0 as "none", so
-    in the competition's file, which counts from 0, the first box could never be found.
+    def index(dataset: dict[str, Any]) -> COCO:
+        coco = COCO()
+        coco.dataset = dataset
+        coco.createIndex()
+        return coco
+
+    return index, COCOeval
+
+
+def _ground_truth(coco: dict[str, Any], images: ImageTable) -> dict[str, Any]:
+    """The part of a ground truth that is about these images, with the fields the evaluators need and no others.
+
+    Images, categories and annotations are numbered anew. pycocotools notes a match by the annotation's id and reads
+    0 as "none", so in the competition's file, which counts from 0, the first box could never be found; hotcoco takes
+    no negative ids, and neither takes one that a float cannot hold.
     """
-    annotations = []
-    for annotation in coco["annotations"]:
-        if annotation["image_id"] in image_ids:
-            width, height = annotation["bbox"][2:]
-            defaults = {"area": width * height, "iscrowd": 0}
-            annotations.append({**defaults, **annotation, "id": len(annotations) + 1})
-    images = [image for image in coco["images"] if image["id"] in image_ids]
-    return {"info": {}, "images": images, "annotations": annotations, "categories": coco["categories"]}
+    number = {image_id: index for index, image_id in enumerate(np.sort(images.ids).tolist())}
+    label = {category_id: index for index, category_id in enumerate(images.category_ids.tolist())}
+    if unknown := number.keys() - {image["id"] for image in coco["images"]}:
+        raise InputError(f"predictions: image {min(unknown)} is none of the ground truth's")
+    if label.keys() != {category["id"] for category in coco["categories"]}:
+        raise InputError("predictions: their categories are others than the ground truth's")
+    annotations = [
+        {
+            "id": position,
+            "image_id": number[annotation["image_id"]],
+            "category_id": label[annotation["category_id"]],
+            "bbox": annotation["bbox"],
+            "area": annotation.get("area", annotation["bbox"][2] * annotation["bbox"][3]),
+            "iscrowd": int(annotation.get("iscrowd", 0)),
+        }
+        for position, annotation in enumerate((a for a in coco["annotations"] if a["image_id"] in number), start=1)
+    ]
+    return {
+        "info": {},
+        "images": [{"id": index} for index in number.values()],
+        "annotations": annotations,
+        "categories": [{"id": index, "name": name} for index, name in enumerate(images.classes)],
+    }
 
 
 def _as_array(predictions: Predictions) -> np.ndarray:
-    """(N, 7) float64: image id, x, y, width, height, score, category id."""
-    images, boxes = predictions.images, predictions.bboxes
+    """(N, 7) float64: image number, x, y, width, height, score, label; numbered as `_ground_truth` does."""
+    ids, boxes = predictions.images.ids, predictions.bboxes
     return np.column_stack(
         [
-            images.ids[predictions.image_index],
+            np.searchsorted(np.sort(ids), ids[predictions.image_index]),
             boxes[:, :2],
             boxes[:, 2:] - boxes[:, :2],
             predictions.scores,
-            images.category_ids[predictions.labels],
+            predictions.labels,
         ]
     )
 

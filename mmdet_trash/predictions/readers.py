@@ -26,7 +26,8 @@ def read_submission(path: str | Path, images: ImageTable) -> Predictions:
             image, or a `PredictionString` is not `label score xmin ymin xmax ymax` repeated.
     """
     try:
-        table = pl.read_csv(path, infer_schema=False, encoding="utf8")
+        # "nan" is what pandas makes of an empty field when it is written as text.
+        table = pl.read_csv(path, infer_schema=False, glob=False, null_values=["nan", "NaN"])
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except pl.exceptions.PolarsError as error:
@@ -35,39 +36,35 @@ def read_submission(path: str | Path, images: ImageTable) -> Predictions:
     if missing:
         raise InputError(f"{path}: has no column {missing[0]!r}; the header {','.join(HEADER)} is right")
 
+    # Line numbers are counted before blank lines are left out.
+    table = table.select(HEADER).with_row_index("line", offset=2).filter(~pl.all_horizontal(pl.col(HEADER).is_null()))
     position = {name: index for index, name in enumerate(images.file_names)}
     seen: set[str] = set()
-    for row, name in enumerate(table["image_id"].to_list(), start=2):
+    for line, name in table.select("line", "image_id").iter_rows():
         if name not in position:
-            raise InputError(f"{path}: line {row}: image_id {name!r} is no image of the annotation file")
+            raise InputError(f"{path}: line {line}: image_id {name!r} is no image of the annotation file")
         if name in seen:
-            raise InputError(f"{path}: line {row}: image_id {name!r} stands more than once")
+            raise InputError(f"{path}: line {line}: image_id {name!r} stands more than once")
         seen.add(name)
 
-    words = table.select(
-        pl.int_range(pl.len()).alias("row"), pl.col("PredictionString").fill_null("").str.extract_all(r"\S+")
-    )
-    counts = words["PredictionString"].list.len().to_numpy()
-    if (counts % FIELDS).any():
-        row = int(np.argmax(counts % FIELDS != 0))
+    words = table.select("line", word=pl.col("PredictionString").fill_null("").str.extract_all(r"\S+"))
+    counts = words["word"].list.len()
+    for line, count in words.select("line", counts).filter(counts % FIELDS != 0).head(1).iter_rows():
         raise InputError(
-            f"{path}: line {row + 2}: PredictionString has {counts[row]} numbers, six a box are right "
+            f"{path}: line {line}: PredictionString has {count} numbers, six a box are right "
             "(label score xmin ymin xmax ymax)"
         )
-    flat = words.filter(pl.col("PredictionString").list.len() > 0).explode("PredictionString")
-    values = flat["PredictionString"].cast(pl.Float64, strict=False)
-    if values.null_count():
-        bad = flat.filter(values.is_null()).row(0, named=True)
-        raise InputError(f"{path}: line {bad['row'] + 2}: {bad['PredictionString']!r} is not a number")
+    flat = words.filter(counts > 0).explode("word")
+    values = flat["word"].cast(pl.Float64, strict=False)
+    for line, word in flat.filter(~values.is_finite().fill_null(False)).head(1).iter_rows():
+        raise InputError(f"{path}: line {line}: {word!r} is not a finite number")
 
     boxes = values.to_numpy().reshape(-1, FIELDS)
-    row_of_box = np.repeat(np.arange(len(counts)), counts // FIELDS)
-    image_of_row = np.array([position[name] for name in table["image_id"].to_list()], dtype=np.int64)
     labels = np.searchsorted(images.category_ids, boxes[:, 0]).clip(max=len(images.category_ids) - 1)
     unknown = images.category_ids[labels] != boxes[:, 0]
     if unknown.any():
-        box = int(np.argmax(unknown))
-        raise InputError(
-            f"{path}: line {row_of_box[box] + 2}: label {boxes[box, 0]:g} is no category of the annotation file"
-        )
-    return Predictions.from_columns(images, image_of_row[row_of_box], labels, boxes[:, 1], boxes[:, 2:])
+        line, label = flat.row(int(np.argmax(unknown)) * FIELDS)
+        raise InputError(f"{path}: line {line}: label {label} is no category of the annotation file")
+    image_of_row = np.array([position[name] for name in table["image_id"]], dtype=np.int64)
+    image_index = np.repeat(image_of_row, counts // FIELDS)
+    return Predictions.from_columns(images, image_index, labels, boxes[:, 1], boxes[:, 2:])

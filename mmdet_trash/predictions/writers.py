@@ -1,5 +1,6 @@
 """Prediction files: submission CSV, COCO results JSON, MMDetection pickle, Parquet."""
 
+import io
 import json
 import pickle
 from collections.abc import Callable
@@ -56,8 +57,9 @@ def write_submission(predictions: Predictions, path: Path) -> None:
         schema_overrides={"image_id": pl.String},
     )
     table = names.join(strings, on="image", how="left", maintain_order="left")
+    text = table.select("PredictionString", "image_id").write_csv(quote_style="necessary")
     with atomic_write(path, "wb") as file:
-        table.select("PredictionString", "image_id").write_csv(file, quote_style="necessary")
+        file.write(text.encode())
 
 
 def write_coco_results(predictions: Predictions, path: Path) -> None:
@@ -117,8 +119,11 @@ def write_parquet(predictions: Predictions, path: Path) -> None:
         {"image": np.arange(len(images)), "image_id": images.ids, "file_name": images.file_names},
         schema_overrides={"file_name": pl.String},
     )
+    # Written by Python, not by polars, whose errors about a full disk are no OSError.
+    content = io.BytesIO()
+    names.join(detections, on="image", how="left", maintain_order="left").drop("image").write_parquet(content)
     with atomic_write(path, "wb") as file:
-        names.join(detections, on="image", how="left", maintain_order="left").drop("image").write_parquet(file)
+        file.write(content.getvalue())
 
 
 def _shortest(values: np.ndarray) -> np.ndarray:

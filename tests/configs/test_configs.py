@@ -1,0 +1,106 @@
+"""Every config builds, loads a batch, takes a step and predicts, at a tiny size."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmdet_trash.engine import config as configs
+from mmdet_trash.engine.runner import build_runner
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*.py") if "_base_" not in path.parts)
+NAMES = [str(path.relative_to(ROOT)) for path in CONFIGS]
+
+
+def steps_of(pipeline):
+    """Every transform of a pipeline, those inside others too."""
+    for step in pipeline:
+        if isinstance(step, list):
+            yield from steps_of(step)
+        else:
+            yield step
+            yield from steps_of(step.get("transforms", []))
+
+
+@pytest.fixture(scope="session")
+def shrink(synthetic, tmp_path_factory):
+    def load(name, **options):
+        cfg = configs.load_config(str(ROOT / name), options)
+        configs.set_data_root(cfg, str(synthetic))
+        configs.train_from_scratch(cfg)
+        configs.set_classes(cfg)
+        configs.fit_machine(cfg, "none")
+        for loader in configs.LOADERS:
+            cfg[loader].update(batch_size=2, num_workers=0, persistent_workers=False)
+            for step in steps_of(cfg[loader].dataset.pipeline):
+                if step.type == "Resize":
+                    step.scale = (96, 96)
+        cfg.vis_backends = cfg.visualizer.vis_backends = []
+        cfg.work_dir = str(tmp_path_factory.mktemp("work"))
+        return cfg
+
+    return load
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_a_config_trains_a_step_and_predicts(name, shrink):
+    runner = build_runner(shrink(name))
+    assert runner.train_loop is not None  # builds the data loader
+    optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+    runner._init_model_weights()
+    before = {key: value.clone() for key, value in runner.model.named_parameters()}
+    losses = runner.model.train_step(next(iter(runner.train_dataloader)), optim_wrapper)
+    assert losses and all(math.isfinite(value.sum()) for value in losses.values())
+    changed = [key for key, value in runner.model.named_parameters() if not torch.equal(value, before[key])]
+    assert len(changed) > len(before) / 2
+
+    runner.model.eval()
+    batch = next(iter(runner.build_dataloader(runner.cfg.test_dataloader)))
+    samples = runner.model.test_step(batch)
+    assert len(samples) == 2
+    for sample in samples:
+        boxes = sample.pred_instances.bboxes
+        assert boxes.shape == (len(sample.pred_instances.scores), 4)
+        assert torch.isfinite(boxes).all()
+        assert (boxes >= 0).all() and (boxes <= 128).all(), "boxes are in pixels of the original image"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_config_says_what_it_is(name):
+    first = (ROOT / name).read_text().splitlines()[0]
+    assert first.startswith("# ") and len(first) > 20
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "demo" not in name])
+def test_images_of_1024_keep_their_size(name):
+    cfg = configs.load_config(str(ROOT / name))
+    for loader in configs.LOADERS:
+        scales = [step.scale for step in steps_of(cfg[loader].dataset.pipeline) if step.type == "Resize"]
+        assert scales == [(1024, 1024)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_initial_weights_are_left_without_them(name):
+    cfg = configs.load_config(str(ROOT / name))
+    configs.train_from_scratch(cfg)
+    assert "Pretrained" not in cfg.pretty_text
+    assert cfg.model.backbone.frozen_stages == -1 and cfg.model.backbone.norm_eval is False
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_learning_rate_scales_with_the_batch(name, shrink):
+    cfg = shrink(name)
+    runner = build_runner(cfg)
+    assert runner.train_loop is not None  # builds the data loader
+    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+    before = runner.optim_wrapper.param_groups[0]["lr"]
+    runner.scale_lr(runner.optim_wrapper, runner.auto_scale_lr)
+    assert runner.optim_wrapper.param_groups[0]["lr"] == pytest.approx(before * 2 / cfg.auto_scale_lr.base_batch_size)
+
+
+def test_accumulated_steps_count_into_the_batch(shrink):
+    cfg = shrink(NAMES[0], **{"optim_wrapper.accumulative_counts": 4})
+    assert cfg.auto_scale_lr.base_batch_size == 4

@@ -1,0 +1,220 @@
+import json
+
+import numpy as np
+import pytest
+from mmengine.registry import DefaultScope
+
+from mmdet_trash.classes import CLASSES
+from mmdet_trash.datasets.trash_dataset import TrashDataset
+from mmdet_trash.errors import InputError
+
+
+@pytest.fixture
+def log(monkeypatch):
+    """What the dataset says to the log."""
+    lines = []
+    monkeypatch.setattr("mmdet_trash.datasets.trash_dataset.print_log", lambda text, **_: lines.append(text))
+    return lines
+
+
+def make(root, **kwargs):
+    return TrashDataset(**{"ann_file": "train.json", "data_root": str(root), "pipeline": [], **kwargs})
+
+
+def boxes_by_name(root, dataset):
+    """Every box of a loaded dataset as (file name, class name, rounded box), however labels are numbered."""
+    names = dataset.metainfo["classes"]
+    return sorted(
+        (info["img_path"].removeprefix(f"{root}/"), names[box["bbox_label"]], *np.round(box["bbox"], 3))
+        for info in dataset
+        for box in info["instances"]
+    )
+
+
+def boxes_in_json(root):
+    content = json.loads((root / "train.json").read_text())
+    images = {image["id"]: image["file_name"] for image in content["images"]}
+    names = {category["id"]: category["name"] for category in content["categories"]}
+    return sorted(
+        (images[a["image_id"]], names[a["category_id"]], *np.round([x, y, x + w, y + h], 3))
+        for a in content["annotations"]
+        for x, y, w, h in [a["bbox"]]
+    )
+
+
+def test_every_box_of_the_file_is_loaded_with_its_class(dataset):
+    loaded = make(dataset)
+    assert len(loaded) == 20
+    assert loaded.metainfo["classes"] == CLASSES
+    assert boxes_by_name(dataset, loaded) == boxes_in_json(dataset)
+
+
+@pytest.mark.parametrize("new_id", [lambda i: i + 1, lambda i: 7 * i + 3, lambda i: 90 - i])
+def test_category_ids_may_start_at_one_have_gaps_or_fall(dataset, edit_json, new_id):
+    def renumber(coco):
+        for category in coco["categories"]:
+            category["id"] = new_id(category["id"])
+        for annotation in coco["annotations"]:
+            annotation["category_id"] = new_id(annotation["category_id"])
+
+    edit_json(dataset / "train.json", renumber)
+    assert boxes_by_name(dataset, make(dataset)) == boxes_in_json(dataset)
+
+
+def test_classes_come_from_the_file(dataset, edit_json):
+    def rename(coco):
+        for category in coco["categories"]:
+            category["name"] = f"kind {category['id']}"
+
+    edit_json(dataset / "train.json", rename)
+    loaded = make(dataset)
+    assert loaded.metainfo["classes"] == tuple(f"kind {i}" for i in range(10))
+    assert len(loaded.metainfo["palette"]) == 10
+
+
+def test_the_ten_classes_stand_in_for_a_file_without_categories(dataset, edit_json):
+    edit_json(dataset / "train.json", lambda coco: coco.pop("categories"))
+    assert make(dataset).metainfo["classes"] == CLASSES
+
+
+def test_stated_classes_set_the_order_of_labels(dataset):
+    loaded = make(dataset, metainfo={"classes": CLASSES[::-1]})
+    assert loaded.metainfo["classes"] == CLASSES[::-1]
+    assert boxes_by_name(dataset, loaded) == boxes_in_json(dataset)
+
+
+def test_a_category_that_no_stated_class_names_stops(dataset):
+    with pytest.raises(InputError, match=r"train\.json: category 9 'Clothing' is none of the stated classes"):
+        make(dataset, metainfo={"classes": CLASSES[:9]})
+
+
+def test_a_stated_class_that_the_file_lacks_stops(dataset):
+    with pytest.raises(InputError, match="has no category 'Umbrella', which the config states"):
+        make(dataset, metainfo={"classes": (*CLASSES, "Umbrella")})
+
+
+def test_images_are_found_without_their_folder_in_the_name(dataset, edit_json):
+    def strip(coco):
+        for image in coco["images"]:
+            image["file_name"] = image["file_name"].split("/")[1]
+
+    expected = {info["img_path"] for split in ("train", "test") for info in make(dataset, ann_file=f"{split}.json")}
+    for split in ("train", "test"):
+        edit_json(dataset / f"{split}.json", strip)
+    found = {info["img_path"] for split in ("train", "test") for info in make(dataset, ann_file=f"{split}.json")}
+    assert found == expected
+
+
+def test_odd_boxes_are_handled_and_counted_in_one_line(dataset, edit_json, log):
+    odd = {"crowd": [10, 10, 20, 20], "zero": [10, 10, 0, 20], "outside": [200, 10, 20, 20], "over": [120, 120, 20, 20]}
+
+    def add(coco):
+        coco["annotations"] = [
+            {"id": i, "image_id": 0, "category_id": 0, "bbox": box, "iscrowd": int(name == "crowd")}
+            for i, (name, box) in enumerate(odd.items())
+        ]
+
+    edit_json(dataset / "train.json", add)
+    instances = make(dataset)[0]["instances"]
+    assert [(box["bbox"], box["ignore_flag"]) for box in instances] == [
+        ([10, 10, 30, 30], 1),
+        ([120, 120, 128, 128], 0),
+    ]
+    assert len(log) == 1
+    for count in (
+        "1 crowd ignored",
+        "1 under a pixel dropped",
+        "1 outside the image dropped",
+        "1 clipped to the image",
+    ):
+        assert count in log[0]
+
+
+def test_an_unlabelled_file_is_a_test_set(dataset):
+    loaded = make(dataset, ann_file="test.json", test_mode=True)
+    assert [info["instances"] for info in loaded] == [[]] * 5
+
+
+@pytest.mark.parametrize(
+    ("filters", "left"), [(None, 20), ({"filter_empty_gt": False}, 20), ({"filter_empty_gt": True}, 17)]
+)
+def test_images_without_boxes_are_kept_on_request(dataset, edit_json, filters, left):
+    def empty_three(coco):
+        coco["annotations"] = [a for a in coco["annotations"] if a["image_id"] > 2]
+
+    edit_json(dataset / "train.json", empty_three)
+    assert len(make(dataset, filter_cfg=filters)) == left
+
+
+def test_the_two_sides_of_the_holdout_make_the_whole(dataset):
+    train, val = (make(dataset, holdout=side) for side in ("train", "val"))
+    ids = [{info["img_id"] for info in side} for side in (train, val)]
+    assert not ids[0] & ids[1]
+    assert ids[0] | ids[1] == set(range(20))
+    assert 2 <= len(val) <= 6
+
+
+def test_an_unknown_holdout_says_what_is_right(dataset):
+    with pytest.raises(InputError, match="holdout 'valid' is unknown"):
+        make(dataset, holdout="valid")
+
+
+@pytest.fixture
+def with_truncated(dataset, synthetic):
+    """The dataset with its image 3 cut in half."""
+    (dataset / "train").unlink()
+    (dataset / "train").mkdir()
+    for image in (synthetic / "train").glob("*.jpg"):
+        content = image.read_bytes()
+        (dataset / "train" / image.name).write_bytes(content[: len(content) // 2] if image.stem == "0003" else content)
+    return dataset
+
+
+def test_a_truncated_image_is_named_and_left_out_of_training(with_truncated, log):
+    loaded = make(with_truncated)
+    assert sorted(info["img_id"] for info in loaded) == [i for i in range(20) if i != 3]
+    assert any("train/0003.jpg" in line and "truncated" in line for line in log)
+    assert "1 broken images left out" in log[-1]
+
+
+def test_a_truncated_image_is_an_error_in_test(with_truncated):
+    with pytest.raises(InputError, match=r"image 3: .*train/0003\.jpg: image file is truncated"):
+        make(with_truncated, test_mode=True)
+
+
+def test_a_missing_image_stops_before_training(dataset, edit_json):
+    edit_json(dataset / "train.json", lambda coco: coco["images"][4].update(file_name="train/nowhere.jpg"))
+    with pytest.raises(InputError, match=r"image 4: .*train/nowhere\.jpg: no such file"):
+        make(dataset)
+
+
+def test_an_image_of_another_size_than_stated_stops(dataset, edit_json):
+    edit_json(dataset / "train.json", lambda coco: coco["images"][4].update(width=640, height=480))
+    with pytest.raises(InputError, match=r"train/0004\.jpg: is 128x128, the annotations say 640x480"):
+        make(dataset)
+
+
+def test_a_missing_annotation_file_is_one_line(dataset):
+    with pytest.raises(InputError, match=r"nowhere\.json: no such file"):
+        make(dataset, ann_file="nowhere.json")
+
+
+def test_real_photographs_load_whole(shared):
+    root = shared / "data" / "litter"
+    loaded = make(root)
+    assert (len(loaded), sum(len(info["instances"]) for info in loaded)) == (240, 703)
+    assert len(make(root, ann_file="test.json", test_mode=True)) == 84
+
+
+def test_mmdetections_pipeline_reads_it(dataset):
+    pipeline = [
+        {"type": "LoadImageFromFile"},
+        {"type": "LoadAnnotations", "with_bbox": True},
+        {"type": "Resize", "scale": (64, 64), "keep_ratio": True},
+        {"type": "PackDetInputs"},
+    ]
+    with DefaultScope.overwrite_default_scope("mmdet_trash"):
+        item = make(dataset, pipeline=pipeline)[0]
+    assert item["inputs"].shape == (3, 64, 64)
+    expected = np.array([box["bbox"] for box in make(dataset)[0]["instances"]]) / 2
+    np.testing.assert_allclose(item["data_samples"].gt_instances.bboxes.tensor.numpy(), expected, atol=1e-4)

@@ -1,0 +1,32 @@
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from mmdet_trash.engine.runner import build_runner, config_mistakes
+
+
+def test_a_work_dir_without_permission_is_told_at_once():
+    with tempfile.TemporaryDirectory() as folder:
+        locked = Path(folder)
+        locked.chmod(0o555)
+        root = os.geteuid() == 0
+        if root:  # who may write anywhere
+            os.seteuid(65534)
+        try:
+            with pytest.raises(PermissionError) as error:
+                build_runner(Config({"work_dir": str(locked / "work")}))
+        finally:
+            if root:
+                os.seteuid(0)
+    assert error.value.filename.startswith(str(locked / "work"))
+    assert error.value.strerror == "cannot write here: Permission denied"
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), KeyError(), TypeError("unsupported operand"), ValueError("x")])
+def test_other_faults_keep_their_traceback(error):
+    with pytest.raises(type(error)) as caught, config_mistakes():
+        raise error
+    assert caught.value is error

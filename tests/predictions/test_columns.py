@@ -1,0 +1,107 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mmdet_trash.classes import CLASSES
+from mmdet_trash.errors import InputError
+from mmdet_trash.predictions import ImageTable, Predictions, from_annotations
+from tests.builders import coco, predictions, table
+
+
+def test_an_image_table_keeps_the_files_order_and_sorts_categories() -> None:
+    images = ImageTable.from_coco(
+        {
+            "images": [
+                {"id": 9, "file_name": "b.jpg", "width": 3, "height": 4},
+                {"id": 2, "file_name": "a.jpg", "width": 5, "height": 6},
+            ],
+            "categories": [{"id": 30, "name": "z"}, {"id": 1, "name": "y"}],
+        }
+    )
+    assert images.ids.tolist() == [9, 2]
+    assert images.file_names == ("b.jpg", "a.jpg")
+    assert images.sizes.tolist() == [[3, 4], [5, 6]]
+    assert images.category_ids.tolist() == [1, 30]
+    assert images.classes == ("y", "z")
+    assert len(images) == 2
+
+
+def test_an_image_table_of_nothing() -> None:
+    images = ImageTable.from_coco({"images": []})
+    assert (len(images), images.sizes.shape, images.classes) == (0, (0, 2), CLASSES)
+
+
+@given(st.lists(st.integers(0, 4), max_size=30))
+def test_rows_are_sorted_by_image_and_keep_their_order_within(image_index: list[int]) -> None:
+    images = table([f"{i}.jpg" for i in range(5)])
+    # The score notes where a row came from.
+    columns = predictions(images, [(image, 0, row, 0, 0, 1, 1) for row, image in enumerate(image_index)])
+    for image in range(5):
+        rows = columns.of_image(image)
+        assert columns.scores[rows].tolist() == [row for row, of in enumerate(image_index) if of == image]
+        assert (columns.image_index[rows] == image).all()
+    assert len(columns) == len(image_index)
+
+
+def test_columns_do_not_change_with_the_arrays_they_came_from() -> None:
+    scores = np.array([0.5])
+    columns = Predictions.from_columns(table(), [0], [0], scores, [[0, 0, 1, 1]])
+    scores[0] = 0.9
+    assert columns.scores.tolist() == [0.5]
+    with pytest.raises(ValueError, match="read-only"):
+        columns.scores[0] = 0.9
+
+
+def test_select_keeps_all_images() -> None:
+    columns = predictions(table(), [(0, 1, 0.9, 1, 2, 3, 4), (1, 2, 0.2, 5, 6, 7, 8), (1, 3, 0.6, 1, 1, 2, 2)])
+    kept = columns.select(columns.scores > 0.5)
+    assert kept.images is columns.images
+    assert (kept.image_index.tolist(), kept.labels.tolist(), kept.scores.tolist()) == ([0, 1], [1, 3], [0.9, 0.6])
+    assert kept.bboxes.tolist() == [[1, 2, 3, 4], [1, 1, 2, 2]]
+    assert len(columns.select(np.zeros(3, bool)).of_image(1).indices(9)) == 3
+
+
+GOOD: dict[str, Any] = {
+    "image_index": [0, 1],
+    "labels": [3, 9],
+    "scores": [0.5, 0.6],
+    "bboxes": [[0, 0, 1, 1], [2, 2, 3, 3]],
+}
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("image_index", [0, 2], "image_index row 1 is 2, 0 to 1 is right"),
+        ("image_index", [-1, 0], "image_index row 0 is -1, 0 to 1 is right"),
+        ("labels", [0, 10], "labels row 1 is 10, 0 to 9 is right"),
+        ("scores", [0.5, float("nan")], "scores row 1 is nan, finite numbers are right"),
+        ("bboxes", [[0, 0, 1, float("inf")], [0, 0, 1, 1]], r"bboxes row 0 is \[ 0.  0.  1. inf\], finite numbers"),
+        ("scores", [0.5], "columns of unequal length: {'image_index': 2, 'labels': 2, 'scores': 1, 'bboxes': 2}"),
+    ],
+)
+def test_wrong_columns_name_the_row(column: str, value: Any, message: str) -> None:
+    with pytest.raises(InputError, match=f"^predictions: {message}"):
+        Predictions.from_columns(table(), **{**GOOD, column: value})
+
+
+def test_annotations_become_predictions() -> None:
+    content = coco(
+        categories=(4, 2, 11), boxes=[(1, 11, [10, 20, 30, 40]), (0, 2, [0.5, 0, 1, 2]), (1, 4, [1, 1, 1, 1])]
+    )
+    truth = from_annotations(content)
+    assert truth.image_index.tolist() == [0, 1, 1]
+    assert truth.labels.tolist() == [0, 2, 1]
+    assert truth.scores.tolist() == [1, 1, 1]
+    assert truth.bboxes.tolist() == [[0.5, 0, 1.5, 2], [10, 20, 40, 60], [1, 1, 2, 2]]
+    assert content["annotations"][0]["bbox"] == [10, 20, 30, 40]
+
+
+def test_a_test_set_has_no_annotations() -> None:
+    content = coco(images=3)
+    del content["annotations"]
+    truth = from_annotations(content)
+    assert (len(truth), len(truth.images)) == (0, 3)
