@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from mmdet_trash.cli import run
-from mmdet_trash.datasets.checks import find_problems, repair
+from mmdet_trash.datasets.checks import find_problems
 from mmdet_trash.datasets.images import find_image
+from mmdet_trash.datasets.repair import repair
 from mmdet_trash.errors import InputError
 from mmdet_trash.files import atomic_write, read_json
 

@@ -106,7 +106,9 @@ class TrashDataset(CocoDataset):
         ids = {c["name"]: c["id"] for c in coco["categories"]}
         self.cat_ids = [ids[name] for name in classes]
         self.cat2label = {cat_id: label for label, cat_id in enumerate(self.cat_ids)}
-        broken = self._check(images) if self.check_images else set()
+        root = Path(self.data_prefix["img"])
+        paths = [find_image(root, image["file_name"], self.ann_file) for image in images]
+        broken = self._check(images, paths) if self.check_images else set()
 
         of_image: dict[int, list[dict]] = {image["id"]: [] for image in images}
         for annotation in coco["annotations"]:
@@ -114,7 +116,9 @@ class TrashDataset(CocoDataset):
                 of_image[annotation["image_id"]].append(annotation)
         counts: Counter[str] = Counter()
         data_list = [
-            self._parse_image(image, of_image[image["id"]], counts) for image in images if image["id"] not in broken
+            self._parse_image(image, path, of_image[image["id"]], counts)
+            for image, path in zip(images, paths, strict=True)
+            if image["id"] not in broken
         ]
         self._report(data_list, counts, len(broken))
         return data_list
@@ -141,18 +145,18 @@ class TrashDataset(CocoDataset):
             raise InputError(f"{self.ann_file}: has too few images ({len(coco['images'])}) to hold some out")
         return images
 
-    def _check(self, images: list[dict]) -> set[int]:
+    def _check(self, images: list[dict], paths: list[Path]) -> set[int]:
         """Ids of the broken images, each named in the log."""
-        root, broken = Path(self.data_prefix["img"]), set()
+        broken = set()
         by_name = {f"image {image['id']}": image["id"] for image in images}
-        for problem in find_image_problems(images, Path(self.ann_file), root):
+        for problem in find_image_problems(images, paths):
             if problem.fatal or self.test_mode:
                 raise InputError(f"{self.ann_file}: {problem}")
             broken.add(by_name[problem.where])
             print_log(f"left out of training: {problem}", logger="current", level=logging.WARNING)
         return broken
 
-    def _parse_image(self, image: dict, annotations: list[dict], counts: Counter) -> dict:
+    def _parse_image(self, image: dict, path: Path, annotations: list[dict], counts: Counter) -> dict:
         width, height = image["width"], image["height"]
         instances = []
         for annotation in annotations:
@@ -165,7 +169,6 @@ class TrashDataset(CocoDataset):
             counts["crowd ignored"] += crowd
             label = self.cat2label[annotation["category_id"]]
             instances.append({"bbox": bbox, "bbox_label": label, "ignore_flag": crowd})
-        path = find_image(Path(self.data_prefix["img"]), image["file_name"], self.ann_file)
         return {
             "img_id": image["id"],
             "img_path": str(path),

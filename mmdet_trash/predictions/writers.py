@@ -127,7 +127,7 @@ def write_parquet(predictions: Predictions, path: Path) -> None:
 
 
 def _shortest(values: np.ndarray) -> np.ndarray:
-    """As float32 where nothing is lost by it, so that a network's numbers are written with the fewest digits."""
+    """A network's numbers as the float32 they were, which are written with the fewest digits that give them back."""
     single = values.astype(np.float32)
     return single if np.array_equal(single, values) else values
 
