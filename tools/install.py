@@ -21,6 +21,12 @@ from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD_TOOLS = ["pip", "setuptools>=77", "wheel", "ninja"]
+INSTALLED = """
+from importlib.metadata import distributions
+for found in distributions(name="onedl-mmcv"):
+    if any(str(file).startswith("mmcv/_ext") for file in found.files or ()):
+        print(found.version)
+"""
 CHECK = """
 import cv2, mmcv._ext, mmdet
 gui = next(line for line in cv2.getBuildInformation().splitlines() if "GUI:" in line)
@@ -46,13 +52,21 @@ def main() -> None:
 
     step(f"torch {pins['torch']}")
     pip(python, "install", *BUILD_TOOLS, f"torch=={pins['torch']}")
-    wheel = mmcv_wheel(python, pins["onedl-mmcv"])
+    mmcv = mmcv_requirement(python, pins["onedl-mmcv"])
     step("the other packages")
-    pip(python, "install", "--no-build-isolation", wheel, "-e", f"{ROOT}[dev]")
+    pip(python, "install", "--no-build-isolation", mmcv, "-e", f"{ROOT}[dev]")
     headless = f"opencv-python-headless=={pins['opencv-python-headless']}"
     pip(python, "install", "--force-reinstall", "--no-deps", headless)
     run(python, "-W", "ignore", "-c", CHECK)
     step("done")
+
+
+def mmcv_requirement(python: Path, version: str) -> "str | Path":
+    """What to install as mmcv: the version that is there already with its operators, or a wheel."""
+    if output(python, "-c", INSTALLED) == version:
+        step(f"mmcv {version} is installed with its operators")
+        return f"onedl-mmcv=={version}"
+    return mmcv_wheel(python, version)
 
 
 def mmcv_wheel(python: Path, version: str) -> Path:
