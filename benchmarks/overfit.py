@@ -53,7 +53,7 @@ def main() -> None:
     cfg.train_cfg.update(max_epochs=args.epochs, val_interval=args.epochs)
     cfg.param_scheduler[1].T_max = args.epochs
     configs.train_from_scratch(cfg)
-    configs.set_classes(cfg)
+    configs.set_classes(cfg, configs.classes_of(cfg, "train_dataloader"))
     cfg.work_dir = args.work_dir
 
     runner = build_runner(cfg)

@@ -50,7 +50,8 @@ def main() -> None:
         configs.set_fold(cfg, args.folds_dir, args.fold)
     configs.train_from_scratch(cfg)  # the weights come from the checkpoint
     configs.use_split(cfg, args.split)
-    classes = configs.set_classes(cfg)
+    classes = configs.classes_of(cfg, "test_dataloader")
+    configs.set_classes(cfg, classes)
     if args.tta:
         configs.use_tta(cfg)
     configs.fit_machine(cfg, args.launcher)

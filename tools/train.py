@@ -45,7 +45,7 @@ def main() -> None:
         configs.train_from_scratch(cfg)
     if args.amp:
         configs.use_amp(cfg)
-    configs.set_classes(cfg)
+    configs.set_classes(cfg, configs.classes_of(cfg, "train_dataloader"))
     configs.fit_machine(cfg, args.launcher)
     cfg.work_dir = args.work_dir or cfg.get("work_dir") or default_work_dir(args.config, args.fold)
     if args.resume:

@@ -18,7 +18,7 @@ env_cfg = dict(
     dist_cfg=dict(backend="nccl"),
 )
 
-# Any of MMEngine's backends goes here, for example dict(type="WandbVisBackend").
+# Another of MMEngine's backends: visualizer = dict(vis_backends=[dict(type="WandbVisBackend")]) in your config.
 vis_backends = [dict(type="LocalVisBackend"), dict(type="TensorboardVisBackend")]
 visualizer = dict(type="DetLocalVisualizer", vis_backends=vis_backends, name="visualizer")
 log_processor = dict(type="LogProcessor", window_size=50, by_epoch=True)

@@ -42,7 +42,7 @@ def set_data_root(cfg: Config, data_root: str | None) -> None:
         for dataset in _datasets(cfg, name):
             if data_root is not None:
                 dataset.data_root = data_root
-            if not Path(dataset.data_root).is_dir():
+            if not Path(dataset.get("data_root", "")).is_dir():
                 raise InputError(
                     f"{dataset.data_root}: no such folder; say where the data is with --data-root or TRASH_DATA_ROOT"
                 )
@@ -63,24 +63,22 @@ def set_fold(cfg: Config, folds_dir: str, fold: int) -> None:
             dataset.holdout = None
 
 
-def set_classes(cfg: Config) -> tuple[str, ...]:
-    """Give the model's heads as many classes as the training data has.
-
-    Returns:
-        The class names.
-    """
-    dataset = next(_datasets(cfg, "train_dataloader"))
+def classes_of(cfg: Config, loader: str) -> tuple[str, ...]:
+    """Class names of a data loader's dataset: those the config states, else its annotation file's."""
+    dataset = next(_datasets(cfg, loader))
     stated = (dataset.get("metainfo") or {}).get("classes")
-    path = Path(dataset.data_root) / dataset.ann_file
-    classes = tuple(stated or class_names(load_annotations(path)))
+    return tuple(stated or class_names(load_annotations(Path(dataset.get("data_root", "")) / dataset.ann_file)))
+
+
+def set_classes(cfg: Config, classes: tuple[str, ...]) -> None:
+    """Give the model's heads as many outputs as there are classes."""
     changed = False
     for node in _walk(cfg.model):
         if node.get("num_classes") not in (None, len(classes)):
             node["num_classes"] = len(classes)
             changed = True
     if changed:
-        print_log(f"num_classes set to {len(classes)}, as in {path}: {', '.join(classes)}", logger="current")
-    return classes
+        print_log(f"num_classes set to {len(classes)}, as the data has: {', '.join(classes)}", logger="current")
 
 
 def train_from_scratch(cfg: Config) -> None:

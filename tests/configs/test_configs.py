@@ -30,7 +30,7 @@ def shrink(synthetic, tmp_path_factory):
         cfg = configs.load_config(str(ROOT / name), options)
         configs.set_data_root(cfg, str(synthetic))
         configs.train_from_scratch(cfg)
-        configs.set_classes(cfg)
+        configs.set_classes(cfg, configs.classes_of(cfg, "train_dataloader"))
         configs.fit_machine(cfg, "none")
         for loader in configs.LOADERS:
             cfg[loader].update(batch_size=2, num_workers=0, persistent_workers=False)

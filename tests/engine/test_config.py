@@ -76,7 +76,7 @@ def test_a_fold_replaces_the_holdout(cfg, tmp_path):
 
 def test_the_heads_take_the_class_count_of_the_data(cfg, dataset, edit_json):
     configs.set_data_root(cfg, str(dataset))
-    assert len(configs.set_classes(cfg)) == 10
+    configs.set_classes(cfg, configs.classes_of(cfg, "train_dataloader"))
     assert heads(cfg) == [10, 10, 10]
 
     def keep_three(coco):
@@ -85,15 +85,15 @@ def test_the_heads_take_the_class_count_of_the_data(cfg, dataset, edit_json):
 
     edit_json(dataset / "train.json", keep_three)
     names = tuple(c["name"] for c in json.loads((dataset / "train.json").read_text())["categories"])
-    assert configs.set_classes(cfg) == names
+    assert configs.classes_of(cfg, "train_dataloader") == configs.classes_of(cfg, "val_dataloader") == names
+    configs.set_classes(cfg, names)
     assert heads(cfg) == [3, 3, 3]
 
 
 def test_classes_that_the_config_states_win(cfg, dataset):
     configs.set_data_root(cfg, str(dataset))
     cfg.train_dataloader.dataset.metainfo = {"classes": ("a", "b")}
-    assert configs.set_classes(cfg) == ("a", "b")
-    assert heads(cfg) == [2, 2, 2]
+    assert configs.classes_of(cfg, "train_dataloader") == ("a", "b")
 
 
 def test_mixed_precision_needs_a_gpu(cfg, monkeypatch):

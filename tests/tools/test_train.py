@@ -313,13 +313,14 @@ def test_a_fold_needs_its_folder(tool):
 
 
 @pytest.mark.slow
-def test_a_checkpoint_of_other_classes_is_one_line(trained, tool, dataset, edit_json, tmp_path):
+@pytest.mark.parametrize(("split", "file"), [("val", "train.json"), ("test", "test.json")])
+def test_a_checkpoint_of_other_classes_is_one_line(trained, tool, dataset, edit_json, tmp_path, split, file):
     def keep_three(coco):
         coco["categories"] = coco["categories"][:3]
         coco["annotations"] = [a for a in coco["annotations"] if a["category_id"] < 3]
 
-    edit_json(dataset / "train.json", keep_three)
-    args = (trained[0] / "last.pth", "--data-root", dataset, "--work-dir", tmp_path, *TINY)
+    edit_json(dataset / file, keep_three)
+    args = (trained[0] / "last.pth", "--data-root", dataset, "--work-dir", tmp_path, "--split", split, *TINY)
     expected = "last.pth: was trained on 10 classes (General trash, Paper, "
     line = last_line(tool("test", DEMO, *args))
     assert expected in line and "the data has 3 (General trash, Paper, Paper pack)" in line
