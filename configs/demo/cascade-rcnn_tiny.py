@@ -6,20 +6,23 @@ _base_ = [
     "../_base_/default_runtime.py",
 ]
 
-max_epochs = 14
+max_epochs = 15
 img_scale = (256, 256)
-channels = 64
+channels = 48
 
 model = dict(
     backbone=dict(depth=18, base_channels=32, frozen_stages=-1, norm_eval=False, init_cfg=None),
     neck=dict(in_channels=[32, 64, 128, 256], out_channels=channels),
     rpn_head=dict(in_channels=channels, feat_channels=channels),
     roi_head=dict(
-        bbox_roi_extractor=dict(roi_layer=dict(sampling_ratio=1), out_channels=channels),
-        bbox_head=[dict(head, in_channels=channels, fc_out_channels=256) for head in _base_.model.roi_head.bbox_head],
+        bbox_roi_extractor=dict(roi_layer=dict(output_size=5, sampling_ratio=1), out_channels=channels),
+        bbox_head=[
+            dict(head, in_channels=channels, fc_out_channels=256, roi_feat_size=5)
+            for head in _base_.model.roi_head.bbox_head
+        ],
     ),
     train_cfg=dict(
-        rpn_proposal=dict(nms_pre=500, max_per_img=200),
+        rpn_proposal=dict(nms_pre=200, max_per_img=100),
         rcnn=[dict(stage, sampler=dict(stage.sampler, num=64)) for stage in _base_.model.train_cfg.rcnn],
     ),
     test_cfg=dict(rpn=dict(nms_pre=300, max_per_img=100)),
@@ -41,7 +44,7 @@ train_dataloader = dict(batch_size=8, num_workers=2, dataset=dict(pipeline=train
 val_dataloader = dict(batch_size=8, dataset=dict(pipeline=test_pipeline))
 test_dataloader = dict(batch_size=8, dataset=dict(pipeline=test_pipeline))
 
-train_cfg = dict(max_epochs=max_epochs, val_interval=2)
+train_cfg = dict(max_epochs=max_epochs, val_interval=5)
 optim_wrapper = dict(optimizer=dict(_delete_=True, type="AdamW", lr=1e-3, weight_decay=0.05))
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=False, begin=0, end=30),
