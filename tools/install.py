@@ -51,7 +51,7 @@ def main() -> None:
     pins = dict(re.findall(r"^([\w-]+)==(\S+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
 
     step(f"torch {pins['torch']}")
-    pip(python, "install", *BUILD_TOOLS, f"torch=={pins['torch']}")
+    pip(python, "install", *BUILD_TOOLS, f"torch=={pins['torch']}", f"numpy=={pins['numpy']}")
     mmcv = mmcv_requirement(python, pins["onedl-mmcv"])
     step("the other packages")
     pip(python, "install", "--no-build-isolation", mmcv, "-e", f"{ROOT}[dev]")
