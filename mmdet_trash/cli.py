@@ -1,5 +1,6 @@
 """What every command line in `tools/` shares."""
 
+import argparse
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -25,3 +26,14 @@ def fail(message: str) -> NoReturn:
     """Print one `error:` line to stderr and exit with code 2."""
     print(f"error: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(2)
+
+
+def positive(text: str) -> int:
+    """An argument that is an integer of 1 or more, for `argparse`."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: a whole number of 1 or more is right")
+    return number

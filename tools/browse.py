@@ -5,7 +5,7 @@ import argparse
 from pathlib import Path
 
 from mmdet_trash.annotations import load_annotations
-from mmdet_trash.cli import run
+from mmdet_trash.cli import positive, run
 from mmdet_trash.predictions import ImageTable, from_annotations, read_submission
 
 
@@ -18,8 +18,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--predictions", help="submission CSV to draw instead of the annotations")
     parser.add_argument("--data-root", type=Path, help="folder of the images (the annotation file's)")
     parser.add_argument("--score-thr", type=float, default=0.3, help="draw boxes from this score (%(default)s)")
-    parser.add_argument("--count", type=int, default=12, help="how many images (%(default)s)")
-    parser.add_argument("--columns", type=int, default=4, help="how many in a row (%(default)s)")
+    parser.add_argument("--count", type=positive, default=12, help="how many images (%(default)s)")
+    parser.add_argument("--columns", type=positive, default=4, help="how many in a row (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("browse.png"), help="image to write (%(default)s)")
     return parser.parse_args()
 

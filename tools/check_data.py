@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from mmdet_trash.cli import run
+from mmdet_trash.cli import positive, run
 from mmdet_trash.datasets.checks import find_problems
 from mmdet_trash.datasets.images import find_image
 from mmdet_trash.datasets.repair import repair
@@ -29,7 +29,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         "--fix", type=Path, metavar="OUT", help="folder for repaired annotation files; images are linked"
     )
-    parser.add_argument("--most", type=int, default=20, help="how many problems to list of each file (%(default)s)")
+    parser.add_argument("--most", type=positive, default=20, help="how many problems of a file to list (%(default)s)")
     return parser.parse_args()
 
 

@@ -113,7 +113,8 @@ def header_path(scratch: Path) -> dict[str, str]:
         return {}
     package = f"libpython3.{sys.version_info.minor}-dev"
     try:
-        subprocess.run(["apt-get", "download", "-q", package], cwd=scratch, check=True, stdout=subprocess.DEVNULL)
+        download = ["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", package]
+        subprocess.run(download, cwd=scratch, check=True, stdout=subprocess.DEVNULL)
         subprocess.run(["dpkg-deb", "-x", next(scratch.glob("*.deb")), scratch / "root"], check=True)
     except (OSError, subprocess.CalledProcessError, StopIteration):
         fail(f"mmcv's operators need Python.h, which is not in {include}: apt-get install {package}")
