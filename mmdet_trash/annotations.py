@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,15 +31,16 @@ class Problem:
         return f"{self.where}: {self.what}"
 
 
-def load_annotations(path: str | os.PathLike[str]) -> dict[str, Any]:
+def load_annotations(path: str | os.PathLike[str], classes: Sequence[str] = CLASSES) -> dict[str, Any]:
     """Read a COCO annotation file and check that nothing in it contradicts itself.
 
     Args:
         path: a JSON file with `images` and, if labelled, `annotations` and `categories`.
+        classes: names that stand in, 0-indexed, for a file without `categories`.
 
     Returns:
-        The file's content. `annotations` is there even for an unlabelled file; without `categories` the
-        competition's ten, 0-indexed, stand in.
+        The file's content. `annotations` is there even for an unlabelled file; without `categories`
+        there are those of `classes`.
 
     Raises:
         InputError: naming the file, the first thing wrong and how many more there are.
@@ -49,12 +50,12 @@ def load_annotations(path: str | os.PathLike[str]) -> dict[str, Any]:
     if problems:
         more = f" (and {len(problems) - 1} more; tools/check_data.py lists them)" if len(problems) > 1 else ""
         raise InputError(f"{path}: {problems[0]}{more}")
-    return with_defaults(coco)
+    return with_defaults(coco, classes)
 
 
-def with_defaults(coco: dict[str, Any]) -> dict[str, Any]:
+def with_defaults(coco: dict[str, Any], classes: Sequence[str] = CLASSES) -> dict[str, Any]:
     """Fill in the parts a COCO file may leave out: `annotations` and `categories`."""
-    default = [{"id": i, "name": name, "supercategory": name} for i, name in enumerate(CLASSES)]
+    default = [{"id": i, "name": name, "supercategory": name} for i, name in enumerate(classes)]
     return {**coco, "annotations": coco.get("annotations") or [], "categories": coco.get("categories") or default}
 
 

@@ -18,7 +18,8 @@ def run(main: Callable[[], None]) -> NoReturn:
     except InputError as error:
         fail(str(error))
     except OSError as error:
-        fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        # One that a data loader's worker raised carries the worker's traceback before its last line.
+        fail(f"{error.filename}: {error.strerror}" if error.filename else str(error).strip().rsplit("\n", 1)[-1])
     sys.exit(0)
 
 

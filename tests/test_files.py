@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mmdet_trash.errors import InputError
-from mmdet_trash.files import atomic_write, read_json
+from mmdet_trash.files import atomic_write, check_writable, read_json
 
 
 def test_text_is_utf8_with_newlines_as_given(tmp_path: Path) -> None:
@@ -133,3 +133,12 @@ def test_missing_json_and_folder(tmp_path: Path) -> None:
         read_json(tmp_path / "none.json")
     with pytest.raises(InputError, match=r": is a folder, a JSON file is expected$"):
         read_json(tmp_path)
+
+
+def test_whether_a_file_can_be_written_is_known_before_and_leaves_nothing(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "out.csv")
+    assert list((tmp_path / "new").iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="cannot write here: Not a directory") as error:
+        check_writable(tmp_path / "file" / "new" / "out.csv")
+    assert error.value.filename == str(tmp_path / "file" / "new" / "out.csv")

@@ -4,13 +4,12 @@
 import argparse
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 from mmdet_trash.cli import run
 from mmdet_trash.engine import config as configs
-from mmdet_trash.engine.checkpoint import check_fits, load_local
+from mmdet_trash.engine.checkpoint import check_fits, load_local, trained_classes
 from mmdet_trash.engine.runner import build_runner, config_mistakes
 from mmdet_trash.errors import InputError
+from mmdet_trash.files import check_writable
 from mmdet_trash.predictions.writers import writer_for
 
 
@@ -29,8 +28,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--out", help="file for the predictions: .csv, .json, .pkl or .parquet")
     parser.add_argument("--tta", action="store_true", help="test-time augmentation, as the config says")
     parser.add_argument("--score-thr", type=float, default=0.0, help="drop boxes below this score (%(default)s)")
-    parser.add_argument("--work-dir", help="where logs go (the checkpoint's folder)")
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE", help="override the config")
+    parser.add_argument("--work-dir", help="where logs go (test/ beside the checkpoint)")
+    parser.add_argument("--cfg-options", nargs="+", action=configs.CfgOptions, metavar="KEY=VALUE", help="overrides")
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
     parser.add_argument("--local-rank", "--local_rank", type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -42,26 +41,29 @@ def main() -> None:
         raise InputError("--folds-dir and --fold go together")
     if args.out:
         writer_for(args.out)
+        check_writable(args.out)
     checkpoint = load_local(args.checkpoint)
 
     cfg = configs.load_config(args.config, args.cfg_options)
     configs.set_data_root(cfg, args.data_root)
     if args.fold is not None:
-        configs.set_fold(cfg, args.folds_dir, args.fold)
+        configs.set_fold(cfg, args.folds_dir, args.fold, parts=("val",))
     configs.train_from_scratch(cfg)  # the weights come from the checkpoint
     configs.use_split(cfg, args.split)
-    classes = configs.classes_of(cfg, "test_dataloader")
-    configs.set_classes(cfg, classes)
+    classes = trained_classes(checkpoint) or configs.classes_of(cfg, "test_dataloader")
+    configs.set_classes(cfg, classes, "test_dataloader", args.checkpoint)
     if args.tta:
         configs.use_tta(cfg)
     configs.fit_machine(cfg, args.launcher)
-    cfg.work_dir = args.work_dir or str(Path(args.checkpoint).parent)
+    cfg.work_dir = args.work_dir or str(Path(args.checkpoint).parent / "test")
     cfg.load_from = args.checkpoint
-    cfg.test_evaluator = {**cfg.test_evaluator, "out": args.out, "score_thr": args.score_thr}
+    configs.write_predictions_to(cfg, args.out, args.score_thr)
 
     runner = build_runner(cfg)
-    model = runner.model.module if hasattr(runner.model, "module") else runner.model
-    check_fits(model, checkpoint, args.checkpoint, classes)
+    model = runner.model
+    while hasattr(model, "module"):  # several processes and test-time augmentation each wrap the detector
+        model = model.module
+    check_fits(model, checkpoint, args.checkpoint)
     with config_mistakes():
         runner.test()
 

@@ -4,8 +4,6 @@
 import argparse
 from pathlib import Path
 
-from mmengine.config import DictAction
-
 from mmdet_trash.cli import run
 from mmdet_trash.engine import config as configs
 from mmdet_trash.engine.checkpoint import latest_checkpoint
@@ -27,7 +25,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint of the work dir, if any")
     parser.add_argument("--amp", action="store_true", help="mixed precision, on a GPU")
     parser.add_argument("--from-scratch", action="store_true", help="load no initial weights")
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE", help="override the config")
+    parser.add_argument("--cfg-options", nargs="+", action=configs.CfgOptions, metavar="KEY=VALUE", help="overrides")
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
     parser.add_argument("--local-rank", "--local_rank", type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -45,11 +43,13 @@ def main() -> None:
         configs.train_from_scratch(cfg)
     if args.amp:
         configs.use_amp(cfg)
-    configs.set_classes(cfg, configs.classes_of(cfg, "train_dataloader"))
+    configs.set_classes(cfg, configs.classes_of(cfg, "train_dataloader"), "val_dataloader", "the training data")
     configs.fit_machine(cfg, args.launcher)
     cfg.work_dir = args.work_dir or cfg.get("work_dir") or default_work_dir(args.config, args.fold)
     if args.resume:
-        cfg.resume = (checkpoint := latest_checkpoint(Path(cfg.work_dir))) is not None
+        checkpoint = latest_checkpoint(Path(cfg.work_dir))
+        print(f"{cfg.work_dir}: {f'going on from {checkpoint.name}' if checkpoint else 'no checkpoint, starting anew'}")
+        cfg.resume = checkpoint is not None
         cfg.load_from = str(checkpoint) if checkpoint else cfg.load_from
 
     runner = build_runner(cfg)

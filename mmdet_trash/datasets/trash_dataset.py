@@ -18,6 +18,7 @@ from mmdet_trash.errors import InputError
 from mmdet_trash.registry import DATASETS
 
 SUBSETS = (None, "train", "val")
+BROKEN = (None, "skip", "error")
 
 
 @DATASETS.register_module()
@@ -39,6 +40,8 @@ class TrashDataset(CocoDataset):
         holdout: `"train"` or `"val"` takes that side of a fixed split of the file, for a dataset without folds.
         holdout_fraction: share of the images that `"val"` takes.
         check_images: whether to read the images' headers.
+        broken: `"skip"` leaves out images that are cut short or none at all, `"error"` stops at the first; by default
+            the one in training and the other in test mode.
         **kwargs: as for `CocoDataset`; with `filter_cfg=dict(filter_empty_gt=True)` images without boxes are left
             out of training, without it they stay.
 
@@ -59,20 +62,26 @@ class TrashDataset(CocoDataset):
         holdout: str | None = None,
         holdout_fraction: float = 0.2,
         check_images: bool = True,
+        broken: str | None = None,
         **kwargs: Any,
     ) -> None:
         if holdout not in SUBSETS:
             raise InputError(f"TrashDataset: holdout {holdout!r} is unknown, one of {SUBSETS} is right")
+        if broken not in BROKEN:
+            raise InputError(f"TrashDataset: broken {broken!r} is unknown, one of {BROKEN} is right")
+        self.broken = broken
         self.holdout = holdout
         self.holdout_fraction = holdout_fraction
         self.check_images = check_images
         path = str(Path(data_root or "") / ann_file)
-        self._annotations: dict[str, Any] | None = load_annotations(path)
-        metainfo = self._complete(metainfo or {}, self._annotations, path)
+        metainfo = metainfo or {}
+        self._annotations: dict[str, Any] | None = load_annotations(path, metainfo.get("classes", CLASSES))
+        metainfo = self._complete(metainfo, self._annotations, path)
         prefix = {"img": "", **(data_prefix or {})}
         super().__init__(ann_file=ann_file, data_root=data_root, metainfo=metainfo, data_prefix=prefix, **kwargs)
-        # The metric reads the ground truth from the file that the dataset read.
-        self._metainfo["ann_file"] = str(Path(path).absolute())
+        if self.test_mode:
+            # The metric reads the ground truth from the file that the dataset read.
+            self._metainfo["ann_file"] = str(Path(path).absolute())
 
     def _complete(self, metainfo: dict[str, Any], coco: dict[str, Any], path: str) -> dict[str, Any]:
         """Take the classes from the file unless they are stated, and check that both agree."""
@@ -99,7 +108,7 @@ class TrashDataset(CocoDataset):
         Raises:
             InputError: when an image is missing, has another size than stated or, in test mode, is broken.
         """
-        coco = self._annotations or load_annotations(self.ann_file)
+        coco = self._annotations or load_annotations(self.ann_file, self.metainfo["classes"])
         self._annotations = None
         images = self._subset(coco)
         classes = self.metainfo["classes"]
@@ -148,12 +157,13 @@ class TrashDataset(CocoDataset):
     def _check(self, images: list[dict], paths: list[Path]) -> set[int]:
         """Ids of the broken images, each named in the log."""
         broken = set()
+        error = self.broken == "error" or (self.broken is None and self.test_mode)
         by_name = {f"image {image['id']}": image["id"] for image in images}
         for problem in find_image_problems(images, paths):
-            if problem.fatal or self.test_mode:
+            if problem.fatal or error:
                 raise InputError(f"{self.ann_file}: {problem}")
             broken.add(by_name[problem.where])
-            print_log(f"left out of training: {problem}", logger="current", level=logging.WARNING)
+            print_log(f"left out: {problem}", logger="current", level=logging.WARNING)
         return broken
 
     def _parse_image(self, image: dict, path: Path, annotations: list[dict], counts: Counter) -> dict:

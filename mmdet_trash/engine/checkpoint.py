@@ -5,16 +5,26 @@ import re
 import urllib.error
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
-from mmengine.dist import barrier, get_rank
+from mmengine.dist import barrier, get_local_rank
 from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmdet_trash.errors import InputError
 
+OTHER_SCHEMES = (
+    "torchvision://",
+    "modelzoo://",
+    "open-mmlab://",
+    "openmmlab://",
+    "mmcls://",
+    "pavi://",
+    r"(\S+\:)?s3://",
+    r"(\S+\:)?petrel://",
+)
 STATISTICS = {"min", "max", "current", "mean"}
 
 
@@ -28,9 +38,15 @@ def _statistics_method(owner: type, name: str) -> Callable:
 def _safe_globals() -> list[Any]:
     """What MMEngine puts into a checkpoint beside tensors: its log history, which is of NumPy numbers."""
     multiarray = (np._core if hasattr(np, "_core") else np.core).multiarray
+    # NumPy 1 and 2 name the same two functions by different modules.
+    rebuild = [
+        (getattr(multiarray, name), f"numpy.{core}.multiarray.{name}")
+        for core in ("core", "_core")
+        for name in ("_reconstruct", "scalar")
+    ]
     dtypes = {type(np.dtype(kind)) for kind in (np.float64, np.float32, np.int64, np.int32)}
     getattrs = [(_statistics_method, f"{module}.getattr") for module in ("builtins", "__builtin__")]
-    return [HistoryBuffer, np.ndarray, np.dtype, multiarray._reconstruct, multiarray.scalar, *dtypes, *getattrs]
+    return [HistoryBuffer, np.ndarray, np.dtype, *rebuild, *dtypes, *getattrs]
 
 
 def load_local(filename: str, map_location: Any = "cpu") -> dict[str, Any]:
@@ -44,20 +60,23 @@ def load_local(filename: str, map_location: Any = "cpu") -> dict[str, Any]:
         raise InputError(f"{path}: no such checkpoint")
     try:
         with torch.serialization.safe_globals(_safe_globals()):
-            return torch.load(path, map_location=map_location, weights_only=True)
+            checkpoint = torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
-        found = re.search(r"GLOBAL (\S+( .*\))?)", str(error))
+        found = re.search(r"GLOBAL (getattr\(.*\)|\S+)", str(error))
         reason = f"it holds more than weights: {found[1]}" if found else "it is no checkpoint"
         raise InputError(f"{path}: not loaded, since {reason}") from None
     except (RuntimeError, EOFError, OSError) as error:
         raise InputError(f"{path}: not a whole checkpoint ({type(error).__name__}); is the file cut short?") from None
+    if not isinstance(checkpoint, dict):
+        raise InputError(f"{path}: holds a {type(checkpoint).__name__}, a dict of weights is right")
+    return checkpoint
 
 
 def load_url(filename: str, map_location: Any = "cpu") -> dict[str, Any]:
     """Load a checkpoint from a URL, kept in torch's cache; the first process of a machine fetches it for the others.
 
     Raises:
-        InputError: when it cannot be fetched.
+        InputError: when it cannot be fetched, or what was fetched is no checkpoint.
     """
 
     def fetch() -> dict[str, Any]:
@@ -69,43 +88,60 @@ def load_url(filename: str, map_location: Any = "cpu") -> dict[str, Any]:
                 f"{filename}: cannot be fetched ({reason}); put the file into {torch.hub.get_dir()}/checkpoints, or "
                 "train without initial weights: --from-scratch"
             ) from None
+        except (pickle.UnpicklingError, RuntimeError, EOFError):
+            raise InputError(f"{filename}: what was fetched is no checkpoint; is there a proxy in between?") from None
 
-    checkpoint = fetch() if get_rank() == 0 else None
-    barrier()
-    return fetch() if checkpoint is None else checkpoint
+    failure = None
+    if get_local_rank() == 0:
+        try:
+            fetch()
+        except InputError as error:
+            failure = error
+    barrier()  # reached by all, or the others would wait for it
+    if failure is not None:
+        raise failure
+    return fetch()
+
+
+def refuse_scheme(filename: str, map_location: Any = None) -> NoReturn:
+    """Refuse the schemes that MMEngine loads by its own ways, which may execute what a file holds.
+
+    Raises:
+        InputError: always.
+    """
+    raise InputError(f"{filename}: give the URL or the path of the file itself, or use --from-scratch")
 
 
 def use_safe_loaders() -> None:
     """Have MMEngine load local files and URLs through this module."""
     CheckpointLoader.register_scheme("", load_local, force=True)
     CheckpointLoader.register_scheme(("http://", "https://"), load_url, force=True)
+    CheckpointLoader.register_scheme(OTHER_SCHEMES, refuse_scheme, force=True)
 
 
 def latest_checkpoint(work_dir: Path) -> Path | None:
     """The newest `epoch_N.pth` or `iter_N.pth` of a work dir, or None.
 
-    Files are written whole, so the one with the largest number is good whatever the run was doing when it ended.
+    Files are written whole, so the last one written is good whatever the run was doing when it ended. One of a larger
+    number may be there from an earlier run.
     """
-    numbered = [
-        (int(path.stem.rsplit("_", 1)[1]), path)
-        for pattern in ("epoch_*.pth", "iter_*.pth")
-        for path in work_dir.glob(pattern)
-    ]
-    return max(numbered)[1] if numbered else None
+    written = [path for path in work_dir.glob("*.pth") if re.fullmatch(r"(epoch|iter)_\d+", path.stem)]
+    return max(written, key=lambda path: path.stat().st_mtime_ns, default=None)
 
 
-def check_fits(model: torch.nn.Module, checkpoint: dict[str, Any], path: str, classes: tuple[str, ...]) -> None:
-    """Check that a checkpoint is of this model and these classes.
+def trained_classes(checkpoint: dict[str, Any]) -> tuple[str, ...] | None:
+    """The classes a checkpoint was trained on, in label order, if it says so."""
+    meta = checkpoint.get("meta") or {}
+    classes = (meta.get("dataset_meta") or {}).get("classes")
+    return None if classes is None else tuple(classes)
+
+
+def check_fits(model: torch.nn.Module, checkpoint: dict[str, Any], path: str) -> None:
+    """Check that a checkpoint is of this model.
 
     Raises:
-        InputError: naming the classes, the first parameter of another shape, or the first that is missing.
+        InputError: naming the first parameter of another shape, or the first that is missing.
     """
-    trained = checkpoint.get("meta", {}).get("dataset_meta", {}).get("classes")
-    if trained is not None and tuple(trained) != tuple(classes):
-        raise InputError(
-            f"{path}: was trained on {len(trained)} classes ({', '.join(trained)}), the data has {len(classes)} "
-            f"({', '.join(classes)})"
-        )
     weights = checkpoint.get("state_dict", checkpoint)
     for name, parameter in model.state_dict().items():
         if name not in weights:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from mmengine.logging import print_log
 
 from mmdet_trash.annotations import class_names, load_annotations
@@ -22,8 +22,8 @@ def load_config(path: str, cfg_options: dict[str, Any] | None = None) -> Config:
     """
     try:
         cfg = Config.fromfile(path)
-    except (OSError, SyntaxError, NameError, ImportError, ValueError, TypeError, KeyError) as error:
-        reason = " ".join(str(error).split())
+    except Exception as error:  # a config is a program: it can fail in every way
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         raise InputError(reason if path in reason else f"{path}: {reason}") from None
     try:
         cfg.merge_from_dict(cfg_options or {})
@@ -48,30 +48,52 @@ def set_data_root(cfg: Config, data_root: str | None) -> None:
                 )
 
 
-def set_fold(cfg: Config, folds_dir: str, fold: int) -> None:
+def set_fold(cfg: Config, folds_dir: str, fold: int, parts: tuple[str, ...] = ("train", "val")) -> None:
     """Train on `train_fold{k}.json` and validate on `val_fold{k}.json` of a folder instead of the config's split.
 
     Raises:
-        InputError: when a file is missing.
+        InputError: when a file is missing, or the config joins several datasets.
     """
-    for name, part in (("train_dataloader", "train"), ("val_dataloader", "val")):
+    for part in parts:
         path = Path(folds_dir).resolve() / f"{part}_fold{fold}.json"
         if not path.is_file():
-            raise InputError(f"{path}: no such file; tools/kfold.py makes the folds")
-        for dataset in _datasets(cfg, name):
-            dataset.ann_file = str(path)
-            dataset.holdout = None
+            raise InputError(f"{path}: no such file; it is what --folds-dir and --fold name")
+        datasets = list(_datasets(cfg, f"{part}_dataloader"))
+        if len(datasets) != 1:
+            raise InputError(f"--fold: {part}_dataloader has {len(datasets)} datasets, one is right")
+        datasets[0].ann_file = str(path)
+        datasets[0].holdout = None
 
 
 def classes_of(cfg: Config, loader: str) -> tuple[str, ...]:
     """Class names of a data loader's dataset: those the config states, else its annotation file's."""
-    dataset = next(_datasets(cfg, loader))
+    dataset = next(_datasets(cfg, loader), None)
+    if dataset is None:
+        raise InputError(f"config: {loader} has no dataset with an ann_file")
     stated = (dataset.get("metainfo") or {}).get("classes")
-    return tuple(stated or class_names(load_annotations(Path(dataset.get("data_root", "")) / dataset.ann_file)))
+    return tuple(stated or class_names(load_annotations(_ann_path(dataset))))
 
 
-def set_classes(cfg: Config, classes: tuple[str, ...]) -> None:
-    """Give the model's heads as many outputs as there are classes."""
+def set_classes(cfg: Config, classes: tuple[str, ...], loader: str, source: str) -> None:
+    """Give the model's heads and a data loader's datasets these classes, in this order.
+
+    Args:
+        cfg: the config, changed in place.
+        classes: names in label order.
+        loader: the data loader that is validated or tested on.
+        source: where the classes come from, for the message.
+
+    Raises:
+        InputError: when an annotation file has other classes.
+    """
+    for dataset in _datasets(cfg, loader):
+        found = class_names(load_annotations(_ann_path(dataset), classes))
+        if set(found) != set(classes):
+            raise InputError(
+                f"{_ann_path(dataset)}: has {len(found)} classes ({', '.join(found)}), {source} has {len(classes)} "
+                f"({', '.join(classes)})"
+            )
+        dataset.metainfo = {**(dataset.get("metainfo") or {}), "classes": classes}
     changed = False
     for node in _walk(cfg.model):
         if node.get("num_classes") not in (None, len(classes)):
@@ -85,7 +107,10 @@ def train_from_scratch(cfg: Config) -> None:
     """Do without initial weights: none are loaded, nothing is frozen, batch norm is trained."""
     cfg.load_from = None
     for node in _walk(cfg.model):
-        if (node.get("init_cfg") or {}).get("type") == "Pretrained":
+        init_cfg = node.get("init_cfg")
+        if isinstance(init_cfg, list):
+            node["init_cfg"] = [init for init in init_cfg if init.get("type") != "Pretrained"]
+        elif isinstance(init_cfg, dict) and init_cfg.get("type") == "Pretrained":
             node["init_cfg"] = None
         if "frozen_stages" in node:
             node["frozen_stages"] = -1
@@ -123,6 +148,22 @@ def use_split(cfg: Config, split: str) -> None:
     if split == "val":
         cfg.test_dataloader = cfg.val_dataloader
         cfg.test_evaluator = cfg.val_evaluator
+    for dataset in _datasets(cfg, "test_dataloader"):
+        if "broken" in dataset:
+            dataset.broken = "error"
+
+
+def write_predictions_to(cfg: Config, out: str | None, score_thr: float) -> None:
+    """Have the test's `TrashMetric` write what it scores, boxes below the threshold left out.
+
+    Raises:
+        InputError: when the config evaluates by something else.
+    """
+    evaluators = cfg.test_evaluator if isinstance(cfg.test_evaluator, (list, tuple)) else [cfg.test_evaluator]
+    ours = [evaluator for evaluator in evaluators if evaluator.get("type") == "TrashMetric"]
+    if not ours:
+        raise InputError("config: test_evaluator has no TrashMetric, which writes the predictions")
+    ours[0].update(out=out, score_thr=score_thr)
 
 
 def fit_machine(cfg: Config, launcher: str) -> None:
@@ -134,6 +175,20 @@ def fit_machine(cfg: Config, launcher: str) -> None:
     if accumulated > 1 and cfg.get("auto_scale_lr", {}).get("enable"):
         # MMEngine scales the learning rate by batch size and processes only.
         cfg.auto_scale_lr.base_batch_size = cfg.auto_scale_lr.base_batch_size / accumulated
+
+
+class CfgOptions(DictAction):
+    """MMEngine's `KEY=VALUE` options, with a mistake told in one line."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        for value in values:
+            if "=" not in value:
+                parser.error(f"{option_string} {value}: KEY=VALUE is right")
+        super().__call__(parser, namespace, values, option_string)
+
+
+def _ann_path(dataset: Any) -> Path:
+    return Path(dataset.get("data_root", "")) / dataset.ann_file
 
 
 def _datasets(cfg: Config, loader: str) -> Iterator[Any]:

@@ -1,6 +1,7 @@
 """MMEngine's runner, with a config's mistakes told in one line."""
 
 import difflib
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +15,14 @@ from mmengine.runner import Runner
 import mmdet_trash.registry as registry_module
 from mmdet_trash.engine.checkpoint import use_safe_loaders
 from mmdet_trash.errors import InputError
-from mmdet_trash.files import atomic_write
+from mmdet_trash.files import check_writable
 
+STARTED_BY = {
+    "pytorch": ("RANK", "torchrun --nproc_per_node GPUS"),
+    "slurm": ("SLURM_PROCID", "srun --ntasks GPUS python"),
+    "mpi": ("OMPI_COMM_WORLD_RANK", "mpirun -n GPUS python"),
+}
+"""What each launcher sets in a process's environment, and how it is started."""
 UNKNOWN_TYPE = re.compile(r"(\S+) is not in the \S+?::(.+?) registry|Cannot find (\S+) in registry")
 UNKNOWN_ARGUMENT = re.compile(r"(\w+)\.__init__\(\) got an unexpected keyword argument '(\w+)'")
 
@@ -27,14 +34,16 @@ def build_runner(cfg: Config) -> Runner:
         InputError: when the work dir cannot be written or a `type` of the config is unknown.
     """
     use_safe_loaders()
-    with atomic_write(Path(cfg.work_dir) / ".writable"):
-        pass
-    (Path(cfg.work_dir) / ".writable").unlink()
+    check_writable(Path(cfg.work_dir) / "checkpoint")
     optimizer = cfg.get("optim_wrapper", {}).get("optimizer", {}).get("type")
     if isinstance(optimizer, str) and registry_module.OPTIMIZERS.get(optimizer) is None:
         # MMEngine looks this one up itself and stumbles over finding none.
         raise _unknown_type("optimizer", optimizer)
-    if cfg.get("launcher") == "pytorch" and not torch.cuda.is_available():
+    launcher = cfg.get("launcher", "none")
+    if launcher in STARTED_BY and STARTED_BY[launcher][0] not in os.environ:
+        variable, command = STARTED_BY[launcher]
+        raise InputError(f"--launcher {launcher}: {variable} is not set; start it with: {command} tools/train.py …")
+    if launcher == "pytorch" and not torch.cuda.is_available():
         # MMEngine's own start of several processes takes a GPU for granted.
         torch.distributed.init_process_group("gloo")
     with config_mistakes():

@@ -75,7 +75,7 @@ class TrashMetric(BaseMetric):
 
     def compute_metrics(self, results: list[tuple[int, np.ndarray, np.ndarray, np.ndarray]]) -> dict[str, float]:
         """Score what `process` kept: a dict from a metric's name to its value between 0 and 1."""
-        coco = load_annotations(self.ann_file or self.dataset_meta["ann_file"])
+        coco = load_annotations(self.ann_file or self.dataset_meta["ann_file"], self.dataset_meta["classes"])
         predictions = self._gather(coco, results)
         if self.out is not None:
             write_predictions(predictions, self.out)

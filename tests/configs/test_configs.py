@@ -30,7 +30,7 @@ def shrink(synthetic, tmp_path_factory):
         cfg = configs.load_config(str(ROOT / name), options)
         configs.set_data_root(cfg, str(synthetic))
         configs.train_from_scratch(cfg)
-        configs.set_classes(cfg, configs.classes_of(cfg, "train_dataloader"))
+        configs.set_classes(cfg, configs.classes_of(cfg, "train_dataloader"), "val_dataloader", "train.json")
         configs.fit_machine(cfg, "none")
         for loader in configs.LOADERS:
             cfg[loader].update(batch_size=2, num_workers=0, persistent_workers=False)
@@ -99,6 +99,15 @@ def test_the_learning_rate_scales_with_the_batch(name, shrink):
     before = runner.optim_wrapper.param_groups[0]["lr"]
     runner.scale_lr(runner.optim_wrapper, runner.auto_scale_lr)
     assert runner.optim_wrapper.param_groups[0]["lr"] == pytest.approx(before * 2 / cfg.auto_scale_lr.base_batch_size)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_augmented_views_are_of_sizes_around_the_trained_one(name):
+    cfg = configs.load_config(str(ROOT / name))
+    (trained,) = {step.scale for step in steps_of(cfg.train_dataloader.dataset.pipeline) if step.type == "Resize"}
+    sizes = sorted(step.scale for step in steps_of(cfg.tta_pipeline) if step.type == "Resize")
+    assert trained in sizes and sizes[0] < trained < sizes[-1]
+    assert max(sizes[-1]) <= 1.5 * max(trained)
 
 
 def test_accumulated_steps_count_into_the_batch(shrink):

@@ -178,8 +178,13 @@ def test_a_truncated_image_is_named_and_left_out_of_training(with_truncated, log
 
 
 def test_a_truncated_image_is_an_error_in_test(with_truncated):
-    with pytest.raises(InputError, match=r"image 3: .*train/0003\.jpg: image file is truncated"):
-        make(with_truncated, test_mode=True)
+    for kwargs in ({"test_mode": True}, {"broken": "error"}):
+        with pytest.raises(InputError, match=r"image 3: .*train/0003\.jpg: image file is truncated"):
+            make(with_truncated, **kwargs)
+
+
+def test_a_truncated_image_is_left_out_of_the_validation_of_a_training(with_truncated):
+    assert len(make(with_truncated, test_mode=True, broken="skip")) == 19
 
 
 def test_a_missing_image_stops_before_training(dataset, edit_json):

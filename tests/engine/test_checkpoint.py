@@ -1,13 +1,22 @@
 import os
 import pickle
 import urllib.error
+import zipfile
 
 import numpy as np
 import pytest
 import torch
 from mmengine.logging import HistoryBuffer
+from mmengine.runner.checkpoint import CheckpointLoader
 
-from mmdet_trash.engine.checkpoint import check_fits, latest_checkpoint, load_local, load_url
+from mmdet_trash.engine.checkpoint import (
+    check_fits,
+    latest_checkpoint,
+    load_local,
+    load_url,
+    trained_classes,
+    use_safe_loaders,
+)
 from mmdet_trash.errors import InputError
 
 
@@ -80,29 +89,61 @@ def test_without_a_network_one_line_says_what_to_do(monkeypatch):
         load_url("https://example.org/resnet50.pth")
 
 
-def test_the_latest_checkpoint_is_the_one_of_the_largest_number(tmp_path):
+def test_the_latest_checkpoint_is_the_last_one_written(tmp_path):
     assert latest_checkpoint(tmp_path) is None
-    for name in ("epoch_9.pth", "epoch_10.pth", "best_mAP50_epoch_11.pth", "last.pth", ".epoch_12.pth.x"):
+    earlier_run, last = "epoch_12.pth", "epoch_10.pth"
+    names = (earlier_run, "epoch_9.pth", last, "epoch_final.pth", "best_mAP50_epoch_11.pth", ".epoch_13.pth.x")
+    for time, name in enumerate(names):
         (tmp_path / name).touch()
-    assert latest_checkpoint(tmp_path).name == "epoch_10.pth"
+        os.utime(tmp_path / name, (time, time))
+    assert latest_checkpoint(tmp_path).name == last
 
 
 MODEL = torch.nn.Linear(2, 3)
 
 
 def test_a_checkpoint_of_the_model_fits():
-    check_fits(MODEL, {"state_dict": MODEL.state_dict(), "meta": {"dataset_meta": {"classes": ("a",)}}}, "x", ("a",))
-    check_fits(MODEL, MODEL.state_dict(), "x", ("a",))
+    check_fits(MODEL, {"state_dict": MODEL.state_dict()}, "x")
+    check_fits(MODEL, MODEL.state_dict(), "x")
 
 
 @pytest.mark.parametrize(
     ("checkpoint", "message"),
     [
-        ({"state_dict": {}, "meta": {"dataset_meta": {"classes": ["a", "b"]}}}, r"x\.pth: was trained on 2 classes"),
         ({"state_dict": torch.nn.Linear(2, 4).state_dict()}, r"weight has shape \(4, 2\), the config's is \(3, 2\)"),
         ({"state_dict": {"weight": torch.ones(3, 2)}}, "has no bias; is it of another config"),
     ],
 )
 def test_a_checkpoint_of_something_else_does_not(checkpoint, message):
     with pytest.raises(InputError, match=message):
-        check_fits(MODEL, checkpoint, "x.pth", ("a",))
+        check_fits(MODEL, checkpoint, "x.pth")
+
+
+def test_a_checkpoint_says_its_classes_or_not():
+    assert trained_classes({"meta": {"dataset_meta": {"classes": ["a", "b"]}}}) == ("a", "b")
+    assert trained_classes({"meta": None}) is trained_classes({"state_dict": {}}) is None
+
+
+@pytest.mark.parametrize("core", ["core", "_core"])
+def test_numbers_of_numpy_1_and_2_are_loaded(tmp_path, core):
+    torch.save({"loss": np.float64(0.5), "losses": np.arange(3.0)}, tmp_path / "new.pth")
+    with zipfile.ZipFile(tmp_path / "new.pth") as new, zipfile.ZipFile(tmp_path / "old.pth", "w") as old:
+        for name in new.namelist():
+            content = new.read(name)
+            old.writestr(name, content.replace(b"numpy._core.", f"numpy.{core}.".encode()))
+    loaded = load_local(str(tmp_path / "old.pth"))
+    assert loaded["loss"] == 0.5 and loaded["losses"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("content", [torch.ones(3), [1, 2]])
+def test_what_is_no_dict_is_no_checkpoint(tmp_path, content):
+    torch.save(content, tmp_path / "a.pth")
+    with pytest.raises(InputError, match="a dict of weights is right"):
+        load_local(str(tmp_path / "a.pth"))
+
+
+@pytest.mark.parametrize("name", ["torchvision://resnet50", "open-mmlab://detectron2/resnet50_caffe", "s3://b/a.pth"])
+def test_schemes_that_would_load_unsafely_are_refused(name):
+    use_safe_loaders()
+    with pytest.raises(InputError, match="give the URL or the path of the file itself"):
+        CheckpointLoader.load_checkpoint(name)

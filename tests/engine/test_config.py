@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from mmdet_trash.classes import CLASSES
 from mmdet_trash.engine import config as configs
 from mmdet_trash.errors import InputError
 
@@ -23,6 +24,7 @@ def heads(cfg):
     [
         ("model = dict(", "was never closed"),
         ("a = b", "'b' is not defined"),
+        ("a = 1 / 0", "ZeroDivisionError"),
         ('_base_ = "./nowhere.py"', "nowhere.py"),
         (f'_base_ = "{DEMO}"\nmodel = dict(roi_head=dict(bbox_head=dict(a=1)))', "cannot inherit from base"),
     ],
@@ -76,8 +78,10 @@ def test_a_fold_replaces_the_holdout(cfg, tmp_path):
 
 def test_the_heads_take_the_class_count_of_the_data(cfg, dataset, edit_json):
     configs.set_data_root(cfg, str(dataset))
-    configs.set_classes(cfg, configs.classes_of(cfg, "train_dataloader"))
+    configs.set_classes(cfg, configs.classes_of(cfg, "train_dataloader"), "val_dataloader", "train.json")
     assert heads(cfg) == [10, 10, 10]
+    assert cfg.val_dataloader.dataset.metainfo.classes == CLASSES
+    cfg.val_dataloader.dataset.pop("metainfo")
 
     def keep_three(coco):
         coco["categories"] = coco["categories"][:3]
@@ -86,8 +90,47 @@ def test_the_heads_take_the_class_count_of_the_data(cfg, dataset, edit_json):
     edit_json(dataset / "train.json", keep_three)
     names = tuple(c["name"] for c in json.loads((dataset / "train.json").read_text())["categories"])
     assert configs.classes_of(cfg, "train_dataloader") == configs.classes_of(cfg, "val_dataloader") == names
-    configs.set_classes(cfg, names)
+    configs.set_classes(cfg, names, "val_dataloader", "train.json")
     assert heads(cfg) == [3, 3, 3]
+
+
+def test_a_validation_file_of_other_classes_is_refused(cfg, dataset, edit_json):
+    configs.set_data_root(cfg, str(dataset))
+    classes = configs.classes_of(cfg, "train_dataloader")
+    edit_json(dataset / "train.json", lambda coco: coco["categories"][3].update(name="Tin"))
+    with pytest.raises(InputError, match=r"has 10 classes \(.*Tin.*\), the training data has 10 \(.*Metal"):
+        configs.set_classes(cfg, classes, "val_dataloader", "the training data")
+
+
+def test_an_unlabelled_file_without_categories_takes_the_models(cfg, dataset, edit_json):
+    configs.set_data_root(cfg, str(dataset))
+    edit_json(dataset / "test.json", lambda coco: coco.pop("categories"))
+    configs.set_classes(cfg, ("can", "bag"), "test_dataloader", "x.pth")
+    assert cfg.test_dataloader.dataset.metainfo.classes == ("can", "bag")
+    assert heads(cfg) == [2, 2, 2]
+
+
+def test_initial_weights_are_taken_out_of_a_list_too(cfg):
+    kaiming = {"type": "Kaiming", "layer": "Conv2d"}
+    cfg.model.backbone.init_cfg = [kaiming, {"type": "Pretrained", "checkpoint": "x.pth"}]
+    configs.train_from_scratch(cfg)
+    assert cfg.model.backbone.init_cfg == [kaiming]
+
+
+def test_predictions_are_written_by_our_metric_alone(cfg):
+    cfg.test_evaluator = [{"type": "CocoMetric"}, {"type": "TrashMetric"}]
+    configs.write_predictions_to(cfg, "out.csv", 0.1)
+    assert cfg.test_evaluator[0] == {"type": "CocoMetric"}
+    assert cfg.test_evaluator[1] == {"type": "TrashMetric", "out": "out.csv", "score_thr": 0.1}
+    cfg.test_evaluator = {"type": "CocoMetric"}
+    with pytest.raises(InputError, match="test_evaluator has no TrashMetric"):
+        configs.write_predictions_to(cfg, None, 0.0)
+
+
+def test_a_config_without_a_dataset_is_one_line(cfg):
+    cfg.pop("train_dataloader")
+    with pytest.raises(InputError, match="train_dataloader has no dataset"):
+        configs.classes_of(cfg, "train_dataloader")
 
 
 def test_classes_that_the_config_states_win(cfg, dataset):

@@ -6,6 +6,7 @@ import pytest
 from mmengine.config import Config
 
 from mmdet_trash.engine.runner import build_runner, config_mistakes
+from mmdet_trash.errors import InputError
 
 
 def test_a_work_dir_without_permission_is_told_at_once():
@@ -23,6 +24,12 @@ def test_a_work_dir_without_permission_is_told_at_once():
                 os.seteuid(0)
     assert error.value.filename.startswith(str(locked / "work"))
     assert error.value.strerror == "cannot write here: Permission denied"
+
+
+@pytest.mark.parametrize(("launcher", "command"), [("pytorch", "torchrun"), ("slurm", "srun"), ("mpi", "mpirun")])
+def test_a_launcher_that_launched_nothing_says_how_to_start(tmp_path, launcher, command):
+    with pytest.raises(InputError, match=f"--launcher {launcher}: .* is not set; start it with: {command} "):
+        build_runner(Config({"work_dir": str(tmp_path), "launcher": launcher}))
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), KeyError(), TypeError("unsupported operand"), ValueError("x")])

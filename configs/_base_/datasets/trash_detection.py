@@ -43,6 +43,7 @@ val_dataloader = dict(
         ann_file="train.json",
         holdout="val",
         test_mode=True,
+        broken="skip",
         pipeline=test_pipeline,
     ),
 )

@@ -14,5 +14,9 @@ model = dict(
             loss_bbox=dict(type="L1Loss", loss_weight=1.0),
         ),
     ),
-    train_cfg=dict(rcnn=dict(_base_.model.train_cfg.rcnn[0], _delete_=True)),
+    train_cfg=dict(
+        rpn=dict(allowed_border=-1),
+        rpn_proposal=dict(max_per_img=1000),
+        rcnn=dict(_base_.model.train_cfg.rcnn[0], _delete_=True),
+    ),
 )

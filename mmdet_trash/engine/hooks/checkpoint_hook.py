@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from mmengine.dist import master_only
+from mmengine.dist import is_main_process, master_only
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.hooks import CheckpointHook as _CheckpointHook
 from mmengine.runner import Runner
 
+from mmdet_trash.errors import InputError
 from mmdet_trash.files import atomic_write
 from mmdet_trash.registry import HOOKS
 
@@ -33,7 +34,7 @@ class _DeferredRemoval(LocalBackend):
     def remove(self, filepath: str | Path) -> None:
         self.doomed.append(str(filepath))
 
-    def flush(self, keep: set[str]) -> None:
+    def flush(self, keep: set[str | None]) -> None:
         for path in self.doomed:
             if path not in keep:
                 Path(path).unlink(missing_ok=True)
@@ -52,11 +53,16 @@ class CheckpointHook(_CheckpointHook):
     """
 
     def __init__(self, **kwargs: Any) -> None:
+        if kwargs.get("backend_args"):
+            raise InputError("CheckpointHook: backend_args names another place; checkpoints are local files here")
         super().__init__(**{**kwargs, "backend_args": {"backend": "atomic_local"}})
 
     def before_train(self, runner: Runner) -> None:
         super().before_train(runner)
         self.file_backend = _DeferredRemoval()
+        if is_main_process():
+            for half_written in Path(self.out_dir).glob(".*.pth.*"):
+                half_written.unlink()
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         super()._save_checkpoint_with_step(runner, step, meta)
@@ -69,10 +75,10 @@ class CheckpointHook(_CheckpointHook):
     @master_only
     def _replace_older(self, runner: Runner) -> None:
         """Point `last.pth` at the newest checkpoint, then remove what it and the best one replace."""
-        last = Path(self.last_ckpt)
-        link = last.with_name(".last.pth")
-        link.unlink(missing_ok=True)
-        link.symlink_to(last.name)
-        link.replace(last.with_name("last.pth"))
-        best = getattr(self, "best_ckpt_path", None)
-        self.file_backend.flush(keep={str(last), str(best)})
+        if self.last_ckpt is not None:  # None when a validation comes before the first checkpoint
+            last = Path(self.last_ckpt)
+            link = last.with_name(".last.pth")
+            link.unlink(missing_ok=True)
+            link.symlink_to(last.name)
+            link.replace(last.with_name("last.pth"))
+        self.file_backend.flush(keep={self.last_ckpt, getattr(self, "best_ckpt_path", None)})

@@ -5,6 +5,7 @@ import pytest
 from mmengine.logging import MessageHub
 
 from mmdet_trash.engine.hooks import CheckpointHook
+from mmdet_trash.errors import InputError
 
 
 class FakeRunner:
@@ -53,6 +54,23 @@ def test_the_newest_and_the_best_are_kept(hook, runner, tmp_path):
     assert names(tmp_path) == ["best_mAP50_epoch_2.pth", "epoch_3.pth", "last.pth"]
     assert (tmp_path / "last.pth").resolve().name == "epoch_3.pth"
     assert json.loads((tmp_path / "last.pth").read_text())["epoch"] == 3
+
+
+def test_a_validation_may_come_before_the_first_checkpoint(hook, runner, tmp_path):
+    runner.epoch = 1
+    hook._save_best_checkpoint(runner, {"mAP50": 0.5})
+    assert names(tmp_path) == ["best_mAP50_epoch_1.pth"]
+
+
+def test_what_a_kill_left_half_written_is_cleared_away(hook, runner, tmp_path):
+    (tmp_path / ".epoch_4.pth.a1b2").touch()
+    hook.before_train(runner)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_place_than_local_files_is_refused():
+    with pytest.raises(InputError, match="checkpoints are local files"):
+        CheckpointHook(interval=1, backend_args={"backend": "petrel"})
 
 
 def test_a_failed_save_removes_nothing(hook, runner, tmp_path):
