@@ -6,9 +6,9 @@ from pathlib import Path
 
 from mmdet_trash.cli import run
 from mmdet_trash.engine import config as configs
+from mmdet_trash.engine.arguments import add_run_arguments, config_of
 from mmdet_trash.engine.checkpoint import check_fits, load_local, trained_classes
 from mmdet_trash.engine.runner import build_runner, config_mistakes
-from mmdet_trash.errors import InputError
 from mmdet_trash.files import check_writable
 from mmdet_trash.predictions.writers import writer_for
 
@@ -19,35 +19,24 @@ def parse_args() -> argparse.Namespace:
         epilog="example: python tools/test.py configs/demo/cascade-rcnn_tiny.py work_dirs/demo/last.pth "
         "--data-root data/trash --split test --out submission.csv",
     )
-    parser.add_argument("config", help="config file")
+    add_run_arguments(parser)
     parser.add_argument("checkpoint", help="weights, as tools/train.py leaves them")
-    parser.add_argument("--data-root", help="folder of train.json, test.json and the images")
-    parser.add_argument("--folds-dir", help="folder of val_fold{k}.json")
-    parser.add_argument("--fold", type=int, help="which fold of --folds-dir is validated")
     parser.add_argument("--split", choices=["val", "test"], default="val", help="which images (%(default)s)")
     parser.add_argument("--out", help="file for the predictions: .csv, .json, .pkl or .parquet")
     parser.add_argument("--tta", action="store_true", help="test-time augmentation, as the config says")
     parser.add_argument("--score-thr", type=float, default=0.0, help="drop boxes below this score (%(default)s)")
     parser.add_argument("--work-dir", help="where logs go (test/ beside the checkpoint)")
-    parser.add_argument("--cfg-options", nargs="+", action=configs.CfgOptions, metavar="KEY=VALUE", help="overrides")
-    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
-    parser.add_argument("--local-rank", "--local_rank", type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
-    if (args.folds_dir is None) != (args.fold is None):
-        raise InputError("--folds-dir and --fold go together")
     if args.out:
         writer_for(args.out)
         check_writable(args.out)
     checkpoint = load_local(args.checkpoint)
 
-    cfg = configs.load_config(args.config, args.cfg_options)
-    configs.set_data_root(cfg, args.data_root)
-    if args.fold is not None:
-        configs.set_fold(cfg, args.folds_dir, args.fold, parts=("val",))
+    cfg = config_of(args, fold_parts=("val",))
     configs.train_from_scratch(cfg)  # the weights come from the checkpoint
     configs.use_split(cfg, args.split)
     classes = trained_classes(checkpoint) or configs.classes_of(cfg, "test_dataloader")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from mmdet_trash.cli import run
 from mmdet_trash.engine import config as configs
+from mmdet_trash.engine.arguments import add_run_arguments, config_of
 from mmdet_trash.engine.checkpoint import latest_checkpoint
 from mmdet_trash.engine.runner import build_runner, config_mistakes
-from mmdet_trash.errors import InputError
 
 
 def parse_args() -> argparse.Namespace:
@@ -17,28 +17,17 @@ def parse_args() -> argparse.Namespace:
         epilog="example: python tools/train.py configs/demo/cascade-rcnn_tiny.py --data-root data/trash --from-scratch"
         "; several GPUs: torchrun --nproc_per_node 4 tools/train.py CONFIG --launcher pytorch",
     )
-    parser.add_argument("config", help="config file")
-    parser.add_argument("--data-root", help="folder of train.json, test.json and the images")
-    parser.add_argument("--folds-dir", help="folder of train_fold{k}.json and val_fold{k}.json")
-    parser.add_argument("--fold", type=int, help="which fold of --folds-dir to validate on")
+    add_run_arguments(parser)
     parser.add_argument("--work-dir", help="where checkpoints and logs go (work_dirs/<config>[/fold<k>])")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint of the work dir, if any")
     parser.add_argument("--amp", action="store_true", help="mixed precision, on a GPU")
     parser.add_argument("--from-scratch", action="store_true", help="load no initial weights")
-    parser.add_argument("--cfg-options", nargs="+", action=configs.CfgOptions, metavar="KEY=VALUE", help="overrides")
-    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
-    parser.add_argument("--local-rank", "--local_rank", type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
-    if (args.folds_dir is None) != (args.fold is None):
-        raise InputError("--folds-dir and --fold go together")
-    cfg = configs.load_config(args.config, args.cfg_options)
-    configs.set_data_root(cfg, args.data_root)
-    if args.fold is not None:
-        configs.set_fold(cfg, args.folds_dir, args.fold)
+    cfg = config_of(args)
     if args.from_scratch:
         configs.train_from_scratch(cfg)
     if args.amp:

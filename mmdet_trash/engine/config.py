@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.logging import print_log
 
 from mmdet_trash.annotations import class_names, load_annotations
@@ -20,11 +20,13 @@ def load_config(path: str, cfg_options: dict[str, Any] | None = None) -> Config:
     Raises:
         InputError: when the file is missing or is no config, or an option does not fit it.
     """
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such config")
     try:
         cfg = Config.fromfile(path)
     except Exception as error:  # a config is a program: it can fail in every way
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise InputError(reason if path in reason else f"{path}: {reason}") from None
+        raise InputError(f"{path}: {reason}") from None
     try:
         cfg.merge_from_dict(cfg_options or {})
     except (KeyError, TypeError, IndexError) as error:
@@ -175,16 +177,6 @@ def fit_machine(cfg: Config, launcher: str) -> None:
     if accumulated > 1 and cfg.get("auto_scale_lr", {}).get("enable"):
         # MMEngine scales the learning rate by batch size and processes only.
         cfg.auto_scale_lr.base_batch_size = cfg.auto_scale_lr.base_batch_size / accumulated
-
-
-class CfgOptions(DictAction):
-    """MMEngine's `KEY=VALUE` options, with a mistake told in one line."""
-
-    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
-        for value in values:
-            if "=" not in value:
-                parser.error(f"{option_string} {value}: KEY=VALUE is right")
-        super().__call__(parser, namespace, values, option_string)
 
 
 def _ann_path(dataset: Any) -> Path:

@@ -48,10 +48,7 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = dict(
-    batch_size=1,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type="DefaultSampler", shuffle=False),
+    val_dataloader,
     dataset=dict(
         type=dataset_type,
         data_root=data_root,
