@@ -1,3 +1,4 @@
+import ast
 import subprocess
 import sys
 
@@ -36,3 +37,21 @@ def test_help_has_an_example(name: str) -> None:
     assert (result.returncode, result.stderr) == (0, "")
     assert f"example: python tools/{name} " in " ".join(result.stdout.replace("python3", "python").split())
     assert "usage: " + name in result.stdout
+
+
+LAYERS = [{"predictions"}, {"fusion"}, {"evaluation"}, {"models", "datasets"}, {"engine", "reports"}]
+"""From the lowest: a part of the package imports only from parts below it and from the modules beside them."""
+
+
+def test_imports_run_one_way():
+    level = {part: height for height, parts in enumerate(LAYERS) for part in parts}
+    looked_at = 0
+    for path in (ROOT / "mmdet_trash").rglob("*.py"):
+        part = path.relative_to(ROOT / "mmdet_trash").parts[0]
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mmdet_trash."):
+                target = node.module.split(".")[1]
+                looked_at += 1
+                allowed = target == part or level.get(target, -1) < level.get(part, 0)
+                assert allowed, f"{path.relative_to(ROOT)} imports {node.module}"
+    assert looked_at > 50
