@@ -82,8 +82,9 @@ def find_contradictions(coco: Any) -> Iterator[Problem]:
     yield from _check_ids(coco["images"], "image")
     yield from _check_ids(coco["categories"], "category")
     yield from _check_ids(coco["annotations"], "annotation")
-    yield from _check_images(coco["images"])
-    yield from _check_categories(coco["categories"])
+    yield from _check_names(coco["images"], "image", "file_name")
+    yield from _check_sizes(coco["images"])
+    yield from _check_names(coco["categories"], "category", "name")
     yield from _check_annotations(coco)
 
 
@@ -99,31 +100,24 @@ def _check_ids(entries: list[dict[str, Any]], kind: str) -> Iterator[Problem]:
             seen.add(entry_id)
 
 
-def _check_images(images: list[dict[str, Any]]) -> Iterator[Problem]:
-    names = set()
-    for image in images:
-        where, name = f"image {image.get('id')}", image.get("file_name")
+def _check_names(entries: list[dict[str, Any]], kind: str, key: str) -> Iterator[Problem]:
+    seen = set()
+    for entry in entries:
+        where, name = f"{kind} {entry.get('id')}", entry.get(key)
         if not isinstance(name, str) or not name:
-            yield Problem("file name", where, f"has file_name {name!r}, text is right")
-        elif name in names:
-            yield Problem("duplicate file name", where, f"file_name {name!r} stands more than once")
+            yield Problem(f"{kind} name", where, f"has {key} {name!r}, text is right")
+        elif name in seen:
+            yield Problem(f"duplicate {kind} name", where, f"{key} {name!r} stands more than once")
         else:
-            names.add(name)
+            seen.add(name)
+
+
+def _check_sizes(images: list[dict[str, Any]]) -> Iterator[Problem]:
+    for image in images:
         for side in ("width", "height"):
             if not is_int(image.get(side)) or image[side] <= 0:
-                yield Problem("image size", where, f"has {side} {image.get(side)!r}, a positive integer is right")
-
-
-def _check_categories(categories: list[dict[str, Any]]) -> Iterator[Problem]:
-    names = set()
-    for category in categories:
-        where, name = f"category {category.get('id')}", category.get("name")
-        if not isinstance(name, str) or not name:
-            yield Problem("category name", where, f"has name {name!r}, text is right")
-        elif name in names:
-            yield Problem("duplicate category name", where, f"name {name!r} stands more than once")
-        else:
-            names.add(name)
+                what = f"has {side} {image.get(side)!r}, a positive integer is right"
+                yield Problem("image size", f"image {image.get('id')}", what)
 
 
 def _check_annotations(coco: dict[str, Any]) -> Iterator[Problem]:

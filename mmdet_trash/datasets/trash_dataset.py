@@ -45,6 +45,9 @@ class TrashDataset(CocoDataset):
         **kwargs: as for `CocoDataset`; with `filter_cfg=dict(filter_empty_gt=True)` images without boxes are left
             out of training, without it they stay.
 
+    Raises:
+        InputError: naming the file, the id and what would be right, for anything wrong with the annotations or images.
+
     Example:
         >>> dataset = TrashDataset(ann_file="train.json", data_root="data/trash/", holdout="val")
         >>> dataset.metainfo["classes"][:2]
@@ -69,10 +72,10 @@ class TrashDataset(CocoDataset):
             raise InputError(f"TrashDataset: holdout {holdout!r} is unknown, one of {SUBSETS} is right")
         if broken not in BROKEN:
             raise InputError(f"TrashDataset: broken {broken!r} is unknown, one of {BROKEN} is right")
-        self.broken = broken
         self.holdout = holdout
         self.holdout_fraction = holdout_fraction
         self.check_images = check_images
+        self.broken = broken
         path = str(Path(data_root or "") / ann_file)
         metainfo = metainfo or {}
         self._annotations: dict[str, Any] | None = load_annotations(path, metainfo.get("classes", CLASSES))
@@ -106,7 +109,7 @@ class TrashDataset(CocoDataset):
         """Build MMDetection's list of images from the annotation file.
 
         Raises:
-            InputError: when an image is missing, has another size than stated or, in test mode, is broken.
+            InputError: when an image is missing, has another size than stated or is broken where that is an error.
         """
         coco = self._annotations or load_annotations(self.ann_file, self.metainfo["classes"])
         self._annotations = None

@@ -91,16 +91,16 @@ def load_url(filename: str, map_location: Any = "cpu") -> dict[str, Any]:
         except (pickle.UnpicklingError, RuntimeError, EOFError):
             raise InputError(f"{filename}: what was fetched is no checkpoint; is there a proxy in between?") from None
 
-    failure = None
+    checkpoint = failure = None
     if get_local_rank() == 0:
         try:
-            fetch()
+            checkpoint = fetch()
         except InputError as error:
             failure = error
     barrier()  # reached by all, or the others would wait for it
     if failure is not None:
         raise failure
-    return fetch()
+    return fetch() if checkpoint is None else checkpoint
 
 
 def refuse_scheme(filename: str, map_location: Any = None) -> NoReturn:

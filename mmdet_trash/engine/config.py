@@ -68,7 +68,11 @@ def set_fold(cfg: Config, folds_dir: str, fold: int, parts: tuple[str, ...] = ("
 
 
 def classes_of(cfg: Config, loader: str) -> tuple[str, ...]:
-    """Class names of a data loader's dataset: those the config states, else its annotation file's."""
+    """Class names of a data loader's dataset: those the config states, else its annotation file's.
+
+    Raises:
+        InputError: when there is no such dataset or its annotation file cannot be used.
+    """
     dataset = next(_datasets(cfg, loader), None)
     if dataset is None:
         raise InputError(f"config: {loader} has no dataset with an ann_file")

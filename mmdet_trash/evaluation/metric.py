@@ -106,7 +106,7 @@ class TrashMetric(BaseMetric):
 
 
 def as_table(metrics: CocoMetrics) -> str:
-    """The figures a person looks at: mAP50, mAP, mAP75 and each class in label order, as a text table."""
+    """AP50 and AP, in percent, of each class in label order and of all together, as a text table."""
     table = Table("class", Column("AP50", justify="right"), Column("AP", justify="right"))
     for name, value in metrics.ap50.items():
         table.add_row(name, _percent(value), _percent(metrics.ap[name]))

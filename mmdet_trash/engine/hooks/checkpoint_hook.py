@@ -50,6 +50,9 @@ class CheckpointHook(_CheckpointHook):
 
     Args:
         **kwargs: as for MMEngine's; files are local.
+
+    Raises:
+        InputError: when `backend_args` names another place than local files.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -66,14 +69,14 @@ class CheckpointHook(_CheckpointHook):
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         super()._save_checkpoint_with_step(runner, step, meta)
-        self._replace_older(runner)
+        self._replace_older()
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict) -> None:
         super()._save_best_checkpoint(runner, metrics)
-        self._replace_older(runner)
+        self._replace_older()
 
     @master_only
-    def _replace_older(self, runner: Runner) -> None:
+    def _replace_older(self) -> None:
         """Point `last.pth` at the newest checkpoint, then remove what it and the best one replace."""
         if self.last_ckpt is not None:  # None when a validation comes before the first checkpoint
             last = Path(self.last_ckpt)
