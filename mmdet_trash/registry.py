@@ -38,7 +38,7 @@ DATASETS = _child("DATASETS", "mmdet_trash.datasets.trash_dataset")
 DATA_SAMPLERS = _child("DATA_SAMPLERS")
 TRANSFORMS = _child("TRANSFORMS")
 
-MODELS = _child("MODELS")
+MODELS = _child("MODELS", "mmdet_trash.models")
 MODEL_WRAPPERS = _child("MODEL_WRAPPERS")
 WEIGHT_INITIALIZERS = _child("WEIGHT_INITIALIZERS")
 TASK_UTILS = _child("TASK_UTILS")

@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""What does each part of AugFPN bring? Trains small configs from several seeds and compares their mAP50.
+
+Every run gets the same budget and is scored once, at its end. A run that is already in the work dir is not made again,
+so what was stopped goes on. Prints a table, its mean and sample standard deviation over the seeds, and as the last
+line a JSON object.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+from mmdet_trash.cli import positive, run
+from mmdet_trash.errors import InputError
+
+ROOT = Path(__file__).resolve().parent.parent
+DEMO = ROOT / "configs" / "demo"
+BASELINE = DEMO / "faster-rcnn_tiny.py"
+ABLATION = [BASELINE, *sorted((DEMO / "augfpn").glob("*.py"))]
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="example: python benchmarks/augfpn_ablation.py --data-root work_dirs/demo/data --configs fpn all",
+    )
+    parser.add_argument("--data-root", type=Path, required=True, help="folder of train.json and the images")
+    parser.add_argument(
+        "--configs",
+        nargs="+",
+        default=[name_of(path) for path in ABLATION],
+        choices=[name_of(path) for path in ABLATION],
+        metavar="NAME",
+        help="of configs/demo/augfpn, or fpn for the baseline (all of them)",
+    )
+    parser.add_argument("--seeds", type=positive, default=3, help="runs of each config (%(default)s)")
+    parser.add_argument("--epochs", type=positive, default=15, help="of each run (%(default)s)")
+    parser.add_argument("--threads", type=positive, default=2, help="CPU threads of a run (%(default)s)")
+    parser.add_argument(
+        "--work-dir", type=Path, default=ROOT / "work_dirs/augfpn", help="where runs are kept (%(default)s)"
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    paths = {name_of(path): path for path in ABLATION}
+    scores: dict[str, list[float]] = {name: [] for name in args.configs}
+    for seed in range(args.seeds):
+        for name in args.configs:
+            work_dir = args.work_dir / f"{name}_seed{seed}"
+            if score_of(work_dir) is None:
+                train(paths[name], work_dir, seed, args)
+            score = score_of(work_dir)
+            if score is None:
+                raise InputError(f"{work_dir}: the run ended without a score; see its log there")
+            scores[name].append(score)
+    report(scores, args)
+
+
+def name_of(config: Path) -> str:
+    return "fpn" if config == BASELINE else config.stem
+
+
+def train(config: Path, work_dir: Path, seed: int, args: argparse.Namespace) -> None:
+    """Train and score one run in a process of its own."""
+    command = [sys.executable, ROOT / "tools" / "train.py", config, "--data-root", args.data_root, "--from-scratch"]
+    command += ["--work-dir", work_dir, "--cfg-options", f"randomness.seed={seed}"]
+    command += [f"train_cfg.max_epochs={args.epochs}", f"train_cfg.val_interval={args.epochs}"]
+    command += [f"param_scheduler.1.T_max={args.epochs}", f"param_scheduler.1.end={args.epochs}"]
+    command += ["default_hooks.checkpoint.max_keep_ckpts=1"]
+    subprocess.run(
+        [str(part) for part in command],
+        env={**os.environ, "OMP_NUM_THREADS": str(args.threads)},
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+
+
+def score_of(work_dir: Path) -> float | None:
+    """The last mAP50 that a run's log holds."""
+    scores = [
+        json.loads(line)["mAP50"]
+        for log in sorted(work_dir.glob("*/vis_data/scalars.json"))
+        for line in log.read_text().splitlines()
+        if '"mAP50"' in line
+    ]
+    return scores[-1] if scores else None
+
+
+def report(scores: dict[str, list[float]], args: argparse.Namespace) -> None:
+    baseline = scores.get("fpn")
+    print("| config | mAP50, mean ± deviation | against FPN | each seed |")
+    print("|---|---|---|---|")
+    cases = {}
+    for name, values in scores.items():
+        mean = statistics.mean(values)
+        deviation = statistics.stdev(values) if len(values) > 1 else 0.0
+        gain = mean - statistics.mean(baseline) if baseline else None
+        each = " ".join(f"{value:.3f}" for value in values)
+        against = "" if gain is None or name == "fpn" else f"{gain:+.3f}"
+        print(f"| {name} | {mean:.3f} ± {deviation:.3f} | {against} | {each} |")
+        cases[name] = {"peer": "fpn", "mAP50": values, "gain": gain, "ours_s": None, "peer_s": None, "ratio": None}
+    print(json.dumps({"benchmark": "augfpn_ablation", "epochs": args.epochs, "cases": cases}))
+
+
+if __name__ == "__main__":
+    run(main)

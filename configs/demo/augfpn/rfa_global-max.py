@@ -1,0 +1,4 @@
+# AugFPN ablation on two CPU cores: augmentation from one global maximum.
+_base_ = "./rfa.py"
+
+model = dict(neck=dict(pool_ratios=(0.1,), pooling="global_max"))

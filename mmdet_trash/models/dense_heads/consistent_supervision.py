@@ -1,0 +1,113 @@
+"""One-stage heads whose own detections supervise the neck's laterals."""
+
+import copy
+from typing import Any
+
+from mmdet.models import dense_heads
+from mmdet.models.task_modules.samplers import SamplingResult
+from mmdet.models.utils import unpack_gt_instances
+from mmdet.structures import SampleList
+from mmdet.utils import InstanceList
+from mmengine.config import ConfigDict
+from torch import Tensor
+
+from mmdet_trash.models.roi_heads import ConsistentSupervision, SupervisesLaterals
+from mmdet_trash.registry import MODELS, TASK_UTILS
+
+# Those of Faster R-CNN, which the paper's one-stage detectors borrow.
+BBOX_HEAD = {
+    "type": "Shared2FCBBoxHead",
+    "fc_out_channels": 1024,
+    "roi_feat_size": 7,
+    "bbox_coder": {
+        "type": "DeltaXYWHBBoxCoder",
+        "target_means": [0.0, 0.0, 0.0, 0.0],
+        "target_stds": [0.1, 0.1, 0.2, 0.2],
+    },
+    "reg_class_agnostic": False,
+    "loss_cls": {"type": "CrossEntropyLoss", "use_sigmoid": False, "loss_weight": 1.0},
+    "loss_bbox": {"type": "L1Loss", "loss_weight": 1.0},
+}
+ROI_LAYER = {"type": "RoIAlign", "output_size": 7, "sampling_ratio": 0}
+PROPOSAL = {
+    "nms_pre": 1000,
+    "score_thr": 0.0,
+    "min_bbox_size": 0,
+    "nms": {"type": "nms", "iou_threshold": 0.7},
+    "max_per_img": 1000,
+}
+ASSIGNER = {
+    "type": "MaxIoUAssigner",
+    "pos_iou_thr": 0.5,
+    "neg_iou_thr": 0.5,
+    "min_pos_iou": 0.5,
+    "match_low_quality": False,
+    "ignore_iof_thr": -1,
+}
+SAMPLER = {"type": "RandomSampler", "num": 512, "pos_fraction": 0.25, "neg_pos_ub": -1, "add_gt_as_proposals": True}
+
+
+class ConsistentDenseHead(SupervisesLaterals):
+    """Mixin for a one-stage head: its own detections are the RoIs of :class:`ConsistentSupervision`.
+
+    Args:
+        consistent_supervision: `dict()`, or what differs from this module's defaults: `bbox_head`, `roi_layer`,
+            `loss_weight`, and for the RoIs `proposal` (as a `test_cfg`), `assigner` and `sampler`. It wants a neck with
+            `forward_with_laterals`.
+        **kwargs: as for the head itself.
+    """
+
+    def __init__(self, *args: Any, consistent_supervision: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if consistent_supervision is None:
+            self.consistent_supervision = None
+            return
+        cfg = copy.deepcopy(dict(consistent_supervision))
+        self.proposal_cfg = ConfigDict(cfg.pop("proposal", PROPOSAL))
+        self.lateral_cfg = ConfigDict(
+            assigner=cfg.pop("assigner", ASSIGNER), sampler=cfg.pop("sampler", SAMPLER), pos_weight=-1
+        )
+        self.lateral_assigner = TASK_UTILS.build(self.lateral_cfg.assigner)
+        self.lateral_sampler = TASK_UTILS.build(self.lateral_cfg.sampler, default_args={"context": self})
+        bbox_head = {
+            **BBOX_HEAD,
+            "in_channels": self.in_channels,
+            "num_classes": self.num_classes,
+            **cfg.pop("bbox_head", {}),
+        }
+        strides = [max(stride) for stride in self.prior_generator.strides]
+        self.consistent_supervision = ConsistentSupervision(
+            **{"roi_layer": ROI_LAYER, "featmap_strides": strides, **cfg, "bbox_head": bbox_head}
+        )
+
+    def loss(self, x: tuple[Tensor, ...], batch_data_samples: SampleList) -> dict[str, Any]:
+        """Losses of the head, as MMDetection's, and of the laterals from what the head detects."""
+        if self.consistent_supervision is None or not self.training:
+            return super().loss(x, batch_data_samples)
+        losses, proposals = self.loss_and_predict(x, batch_data_samples, self.proposal_cfg)
+        losses.update(self._lateral_losses(x, self._sample(proposals, batch_data_samples), self.lateral_cfg))
+        return losses
+
+    def _sample(self, proposals: InstanceList, batch_data_samples: SampleList) -> list[SamplingResult]:
+        """Assign each image's proposals to its objects and draw some."""
+        results = []
+        for found, truth, ignored in zip(proposals, *unpack_gt_instances(batch_data_samples)[:2], strict=True):
+            found.priors = found.pop("bboxes")
+            assigned = self.lateral_assigner.assign(found, truth, ignored)
+            results.append(self.lateral_sampler.sample(assigned, found, truth))
+        return results
+
+
+@MODELS.register_module()
+class RetinaHead(ConsistentDenseHead, dense_heads.RetinaHead):
+    """MMDetection's `RetinaHead`, with consistent supervision if asked: see :class:`ConsistentDenseHead`."""
+
+
+@MODELS.register_module()
+class FCOSHead(ConsistentDenseHead, dense_heads.FCOSHead):
+    """MMDetection's `FCOSHead`, with consistent supervision if asked: see :class:`ConsistentDenseHead`."""
+
+
+@MODELS.register_module()
+class ATSSHead(ConsistentDenseHead, dense_heads.ATSSHead):
+    """MMDetection's `ATSSHead`, with consistent supervision if asked: see :class:`ConsistentDenseHead`."""

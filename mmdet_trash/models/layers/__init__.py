@@ -1,0 +1,17 @@
+"""Layers that necks and extractors are made of."""
+
+from mmdet_trash.models.layers.adaptive_channel_fusion import AdaptiveChannelFusion
+from mmdet_trash.models.layers.adaptive_spatial_fusion import AdaptiveSpatialFusion
+from mmdet_trash.models.layers.augmented_lateral import AugmentedLateral
+from mmdet_trash.models.layers.authors_keys import rename_keys
+from mmdet_trash.models.layers.ratio_invariant_pooling import RatioInvariantPooling
+from mmdet_trash.models.layers.residual_feature_augmentation import ResidualFeatureAugmentation
+
+__all__ = [
+    "AdaptiveChannelFusion",
+    "AdaptiveSpatialFusion",
+    "AugmentedLateral",
+    "RatioInvariantPooling",
+    "ResidualFeatureAugmentation",
+    "rename_keys",
+]
