@@ -1,6 +1,7 @@
 """COCO annotation files, checked once where they enter."""
 
 import os
+import reprlib
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ def class_names(coco: dict[str, Any]) -> tuple[str, ...]:
 
 
 def find_contradictions(coco: Any) -> Iterator[Problem]:
-    """What makes a COCO file unusable: missing parts, repeated ids, dangling references, boxes that are no boxes."""
+    """What makes COCO unusable: missing parts, repeated ids, dangling references, boxes and masks that are none."""
     if not isinstance(coco, dict) or not isinstance(coco.get("images"), list):
         yield Problem("layout", "the file", 'is not COCO: an object with a list "images" is expected')
         return
@@ -121,13 +122,16 @@ def _check_sizes(images: list[dict[str, Any]]) -> Iterator[Problem]:
 
 
 def _check_annotations(coco: dict[str, Any]) -> Iterator[Problem]:
-    image_ids = {image["id"] for image in coco["images"] if is_int(image.get("id"))}
+    images = [image for image in coco["images"] if is_int(image.get("id"))]
+    sizes = {image["id"]: (image.get("width"), image.get("height")) for image in images}
     category_ids = {category["id"] for category in coco["categories"] if is_int(category.get("id"))}
     for annotation in coco["annotations"]:
         where = f"annotation {annotation.get('id')}"
-        if not is_int(annotation.get("image_id")) or annotation["image_id"] not in image_ids:
+        if not is_int(annotation.get("image_id")) or annotation["image_id"] not in sizes:
             what = f"image_id {annotation.get('image_id')!r} is no image of this file"
             yield Problem("unknown image", where, what)
+        elif fault := segmentation_fault(annotation.get("segmentation"), *sizes[annotation["image_id"]]):
+            yield Problem("segmentation", where, fault)
         if not is_int(annotation.get("category_id")) or annotation["category_id"] not in category_ids:
             what = f"category_id {annotation.get('category_id')!r} is no category of this file"
             yield Problem("unknown category", where, f"{what}: {_shown(category_ids)}")
@@ -138,6 +142,47 @@ def _check_annotations(coco: dict[str, Any]) -> Iterator[Problem]:
             yield Problem("area", where, f"has area {annotation['area']!r}, a finite number or none is right")
         if annotation.get("iscrowd", 0) not in (0, 1):
             yield Problem("crowd flag", where, f"has iscrowd {annotation['iscrowd']!r}, 0 or 1 is right")
+
+
+def segmentation_fault(segmentation: Any, width: Any, height: Any) -> str | None:
+    """What is wrong with an annotation's mask.
+
+    Args:
+        segmentation: a list of polygons, each a flat list of x and y in turn in pixels, or an RLE with `size` and
+            `counts`; empty or None for no mask.
+        width: of the image, in pixels.
+        height: of the image, in pixels.
+
+    Returns:
+        What was found and what would be right, or None if nothing is wrong.
+    """
+    if not segmentation:
+        return None
+    if isinstance(segmentation, dict):
+        return _rle_fault(segmentation, width, height)
+    if not isinstance(segmentation, list):
+        return f"has segmentation {reprlib.repr(segmentation)}, a list of polygons or an RLE is right"
+    for number, polygon in enumerate(segmentation):
+        if not isinstance(polygon, list):
+            found = reprlib.repr(polygon)
+        elif len(polygon) < 6 or len(polygon) % 2:
+            found = f"{len(polygon)} numbers"
+        elif not all(map(is_number, polygon)):
+            found = next(reprlib.repr(value) for value in polygon if not is_number(value))
+        else:
+            continue
+        return f"has {found} for polygon {number} of its segmentation, [x, y, x, y, x, y, …] as finite numbers is right"
+    return None
+
+
+def _rle_fault(rle: dict[str, Any], width: Any, height: Any) -> str | None:
+    size, counts = rle.get("size"), rle.get("counts")
+    sized = size == [height, width] and is_int(height) and is_int(width)
+    pixels = sum(counts) if isinstance(counts, list) and all(is_int(run) and run >= 0 for run in counts) else None
+    if sized and (pixels == height * width or (isinstance(counts, str) and counts)):
+        return None
+    found = f"size {reprlib.repr(size)} and counts {reprlib.repr(counts)} in its segmentation"
+    return f"has {found}, [{height}, {width}] and text or runs of so many pixels are right"
 
 
 def _shown(ids: set[int], most: int = 12) -> str:

@@ -101,6 +101,9 @@ KEYS = st.sampled_from(
         "image_id",
         "category_id",
         "bbox",
+        "segmentation",
+        "size",
+        "counts",
         "name",
         "file_name",
         "width",
@@ -118,6 +121,9 @@ JSON_VALUES = st.recursive(
 def broken_coco(draw: st.DrawFn) -> dict[str, Any]:
     """A valid COCO dict in which a few values were replaced or taken out and a few entries repeated."""
     content = coco(images=4, boxes=[(i % 3, i % 2, [i, 5, 30, 20]) for i in range(5)])
+    masks = [[[1, 5, 30, 5, 30, 24.5]], {"size": [80, 100], "counts": [5, 7995]}]
+    for annotation, mask in zip(content["annotations"], masks, strict=False):
+        annotation["segmentation"] = mask
     for _ in range(draw(st.integers(1, 6))):
         entries = content[draw(st.sampled_from(["images", "annotations", "categories"]))]
         entry = draw(st.sampled_from(entries))

@@ -18,6 +18,22 @@ def test_a_valid_file_is_returned_as_it_is(tmp_path: Path) -> None:
     assert load_annotations(write_json(tmp_path / "train.json", content)) == content
 
 
+@pytest.mark.parametrize(
+    "mask",
+    [
+        None,
+        [],
+        [[1, 2, 3, 4, 5.5, 6]],
+        [[-1, 2, 300, 4, 5, 6], [1, 2, 3, 4, 5, 6, 7, 8]],
+        {"size": [80, 100], "counts": [5, 7995]},
+        {"size": [80, 100], "counts": "PPYo1"},
+    ],
+)
+def test_masks_are_polygons_runs_or_none(tmp_path: Path, mask: Any) -> None:
+    content = edited(put("annotations", "segmentation", mask))
+    assert load_annotations(write_json(tmp_path / "train.json", content)) == content
+
+
 @pytest.mark.parametrize("left_out", [["annotations"], ["categories", "annotations"]])
 def test_a_test_set_may_lack_annotations_and_categories(tmp_path: Path, left_out: list[str]) -> None:
     content = {key: value for key, value in coco().items() if key not in left_out}
@@ -62,6 +78,42 @@ WRONG = {
     "no box": (take("annotations", "bbox"), "annotation 1: has bbox None, [x, y, width, height]"),
     "area as text": (put("annotations", "area", "9"), "annotation 1: has area '9', a finite number or none is right"),
     "crowd as text": (put("annotations", "iscrowd", "0"), "annotation 1: has iscrowd '0', 0 or 1 is right"),
+    "mask as text": (
+        put("annotations", "segmentation", "none"),
+        "annotation 1: has segmentation 'none', a list of polygons or an RLE is right",
+    ),
+    "odd polygon": (
+        put("annotations", "segmentation", [[1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6, 7]]),
+        "annotation 1: has 7 numbers for polygon 1 of its segmentation, [x, y, x, y, x, y, …] as finite numbers is r",
+    ),
+    "polygon of two points": (
+        put("annotations", "segmentation", [[1, 2, 3, 4]]),
+        "annotation 1: has 4 numbers for polygon 0 of its segmentation, [x, y, x, y, x, y, …] as finite numbers is r",
+    ),
+    "one flat polygon": (
+        put("annotations", "segmentation", [1.5, 2, 3, 4, 5, 6]),
+        "annotation 1: has 1.5 for polygon 0 of its segmentation, [x, y, x, y, x, y, …] as finite numbers is right",
+    ),
+    "NaN in a polygon": (
+        put("annotations", "segmentation", [[1, 2, 3, 4, 5, 6, 7, float("nan")]]),
+        "annotation 1: has nan for polygon 0 of its segmentation, [x, y, x, y, x, y, …] as finite numbers is right",
+    ),
+    "text in a polygon": (
+        put("annotations", "segmentation", [[1, 2, 3, 4, "5", 6]]),
+        "annotation 1: has '5' for polygon 0 of its segmentation, [x, y, x, y, x, y, …] as finite numbers is right",
+    ),
+    "RLE of another image": (
+        put("annotations", "segmentation", {"size": [100, 80], "counts": "PPYo1"}),
+        "annotation 1: has size [100, 80] and counts 'PPYo1' in its segmentation, [80, 100] and text or runs of so",
+    ),
+    "RLE too short": (
+        put("annotations", "segmentation", {"size": [80, 100], "counts": [5, 7990]}),
+        "annotation 1: has size [80, 100] and counts [5, 7990] in its segmentation, [80, 100] and text or runs of so",
+    ),
+    "RLE without counts": (
+        put("annotations", "segmentation", {"size": [80, 100]}),
+        "annotation 1: has size [80, 100] and counts None in its segmentation, [80, 100] and text or runs of so many",
+    ),
     "annotation twice": (put("annotations", "id", 0), "annotation 0: this id stands more than once"),
     "annotation without id": (take("annotations", "id"), "annotation at position 1: has id None, an integer is right"),
     "unknown image": (put("annotations", "image_id", 9), "annotation 1: image_id 9 is no image of this file"),

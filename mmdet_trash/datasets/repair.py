@@ -5,7 +5,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from mmdet_trash.annotations import find_contradictions, is_int, is_number, with_defaults
+from mmdet_trash.annotations import find_contradictions, is_int, is_number, segmentation_fault, with_defaults
 from mmdet_trash.datasets.checks import BoxState, clip_box
 from mmdet_trash.datasets.images import find_image, inspect_images
 from mmdet_trash.errors import InputError
@@ -17,7 +17,7 @@ def repair(coco: Any, ann_file: Path, root: Path) -> tuple[dict[str, Any], dict[
     Boxes written as text become numbers, boxes are clipped, annotations without an id of their own get one, image
     sizes are taken from the files. Dropped are boxes that are no boxes, refer to nothing, repeat another or lie
     outside, and images and categories that are listed twice or lack their id or name, and images that are missing or
-    broken, with their boxes. Ids that are fine stay as they are.
+    broken, with their boxes. A mask that is none is dropped, its box stays. Ids that are fine stay as they are.
 
     Args:
         coco: the content of the annotation file.
@@ -120,6 +120,9 @@ def _repair_annotations(
         kept.append({**annotation, "id": new_id, "bbox": bbox})
         if bbox != annotation["bbox"] or not is_number(annotation.get("area", 0)):
             kept[-1]["area"] = bbox[2] * bbox[3]
+        if segmentation_fault(annotation.get("segmentation"), *sizes[image_id]):
+            done["segmentations that are no masks dropped"] += 1
+            del kept[-1]["segmentation"]
     return kept
 
 

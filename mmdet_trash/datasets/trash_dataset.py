@@ -30,6 +30,8 @@ class TrashDataset(CocoDataset):
     outside it are dropped, crowds are ignored in training, and one log line counts them. Before anything is trained
     each image's header is read: a missing image or one of another size than stated stops with an
     :class:`~mmdet_trash.errors.InputError`; a broken one is left out of training, and an error in test.
+    Segmentations are passed on as masks; a pipeline that loads masks (`LoadAnnotations` with `with_mask`) needs one
+    for every box that is no crowd.
 
     Args:
         ann_file: annotation file, relative to `data_root` or absolute. One without `annotations` is a test set.
@@ -109,7 +111,8 @@ class TrashDataset(CocoDataset):
         """Build MMDetection's list of images from the annotation file.
 
         Raises:
-            InputError: when an image is missing, has another size than stated or is broken where that is an error.
+            InputError: when an image is missing, has another size than stated or is broken where that is an error, or
+                a box lacks the mask that the pipeline needs.
         """
         coco = self._annotations or load_annotations(self.ann_file, self.metainfo["classes"])
         self._annotations = None
@@ -171,6 +174,7 @@ class TrashDataset(CocoDataset):
 
     def _parse_image(self, image: dict, path: Path, annotations: list[dict], counts: Counter) -> dict:
         width, height = image["width"], image["height"]
+        needs_masks = any(getattr(step, "with_mask", False) for step in self.pipeline.transforms)
         instances = []
         for annotation in annotations:
             bbox, state = clip_box(annotation["bbox"], width, height)
@@ -181,7 +185,16 @@ class TrashDataset(CocoDataset):
             crowd = int(bool(annotation.get("iscrowd")))
             counts["crowd ignored"] += crowd
             label = self.cat2label[annotation["category_id"]]
-            instances.append({"bbox": bbox, "bbox_label": label, "ignore_flag": crowd})
+            instance = {"bbox": bbox, "bbox_label": label, "ignore_flag": crowd}
+            segmentation = annotation.get("segmentation")
+            if needs_masks and not segmentation and not crowd:
+                raise InputError(
+                    f"{self.ann_file}: annotation {annotation['id']} has no segmentation, which a pipeline with masks "
+                    "needs; train a config without masks, or give polygons"
+                )
+            if segmentation or needs_masks:
+                instance["mask"] = segmentation or []
+            instances.append(instance)
         return {
             "img_id": image["id"],
             "img_path": str(path),

@@ -57,6 +57,16 @@ REPAIRS = {
         lambda c: None,
         None,
     ),
+    "no mask": (
+        lambda c: c["annotations"][0].update(segmentation=[[1, 2, 3, 4]]),
+        lambda c: None,
+        "segmentations that are no masks dropped",
+    ),
+    "mask over the border": (
+        lambda c: c["annotations"][0].update(segmentation=[[-10, 2, 30, 400, 5, 6]]),
+        lambda c: c["annotations"][0].update(segmentation=[[-10, 2, 30, 400, 5, 6]]),
+        None,
+    ),
     "id twice": (
         lambda c: c["annotations"][1].update(id=0),
         lambda c: c["annotations"][1].update(id=1),

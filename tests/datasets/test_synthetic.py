@@ -1,4 +1,4 @@
-"""The drawn dataset: reproducible, in the competition's layout, with boxes tight on what is visible."""
+"""The drawn dataset: reproducible, in the competition's layout, with boxes and polygons tight on what is visible."""
 
 import json
 from pathlib import Path
@@ -6,11 +6,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from pycocotools import mask as coco_mask
 
 from mmdet_trash.classes import CLASSES
 from mmdet_trash.datasets.synthetic import write_dataset
 from mmdet_trash.datasets.synthetic.objects import draw_object
-from mmdet_trash.datasets.synthetic.scenes import MAX_OBJECTS, Scene, _find_place, render_scene
+from mmdet_trash.datasets.synthetic.scenes import MAX_OBJECTS, Scene, _find_place, _visible_polygons, render_scene
 from mmdet_trash.errors import InputError
 
 SIZE = 96
@@ -40,6 +41,48 @@ def test_every_box_is_tight_on_the_visible_pixels(scenes: list[Scene]) -> None:
                 left, top, right, bottom = extremes[instance]
                 extremes[instance] = min(left, x), min(top, y), max(right, x + 1), max(bottom, y + 1)
         np.testing.assert_array_equal(scene.boxes, extremes)
+
+
+def rasterised(polygons: list[list[float]], size: int) -> np.ndarray:
+    """(size, size) bool, as COCO's own tools fill polygons."""
+    return coco_mask.decode(coco_mask.merge(coco_mask.frPyObjects(polygons, size, size))).astype(bool)
+
+
+def test_polygons_reach_as_far_as_their_box_and_no_farther(scenes: list[Scene]) -> None:
+    for scene in scenes:
+        for polygons, box in zip(scene.polygons, scene.boxes, strict=True):
+            assert all(len(polygon) >= 6 and len(polygon) % 2 == 0 for polygon in polygons)
+            points = np.concatenate(polygons).reshape(-1, 2)
+            inwards = np.concatenate([points.min(0) - box[:2], box[2:] - points.max(0)])
+            assert np.all((inwards > 0) & (inwards <= 1.5))
+
+
+def test_polygons_cover_what_is_visible() -> None:
+    found, visible = [], []
+    for index in range(8):
+        scene = render_scene(np.random.default_rng([11, index]), 256)
+        for instance, polygons in enumerate(scene.polygons):
+            # Holes are filled: compare with the mask's outer outlines.
+            mask = (scene.instance_map == instance).astype(np.uint8)
+            outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+            visible.append(cv2.drawContours(mask, outlines, -1, 1, cv2.FILLED).astype(bool))
+            found.append(rasterised(polygons, 256))
+    overlaps = np.logical_and(found, visible).sum((1, 2)) / np.logical_or(found, visible).sum((1, 2))
+    assert overlaps.min() > 0.9
+    assert overlaps.mean() > 0.97
+    assert np.sum(found) == pytest.approx(np.sum(visible), rel=0.01)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (3, 3)])
+def test_however_small_a_part_is_it_has_a_polygon(shape: tuple[int, int]) -> None:
+    visible = np.zeros((40, 40), bool)
+    visible[10:20, 10:20] = True
+    visible[30 : 30 + shape[0], 25 : 25 + shape[1]] = True
+    part, square = _visible_polygons(visible, np.array([10.0, 10, 25 + shape[1], 30 + shape[0]]))
+    assert len(part) >= 6 and len(square) >= 6
+    ends = np.reshape(part, (-1, 2))
+    np.testing.assert_allclose([ends.min(0), ends.max(0)], [(25, 30), (25 + shape[1], 30 + shape[0])], atol=0.25)
+    assert rasterised([square], 40)[:25].sum() == pytest.approx(100, abs=5)
 
 
 def test_instance_map_is_where_the_objects_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,6 +197,7 @@ def test_annotations_are_the_scenes_truth(dataset: Path, name: str, split: int) 
         scene = render_scene(np.random.default_rng([5, split, image["id"]]), SIZE)
         own = [annotation for annotation in annotations if annotation["image_id"] == image["id"]]
         assert [annotation["category_id"] for annotation in own] == scene.labels.tolist()
+        assert [annotation["segmentation"] for annotation in own] == scene.polygons
         for annotation, (left, top, right, bottom) in zip(own, scene.boxes, strict=True):
             assert annotation["bbox"] == [left, top, right - left, bottom - top]
             assert annotation["area"] == (right - left) * (bottom - top)

@@ -211,6 +211,63 @@ def test_real_photographs_load_whole(shared):
     assert len(make(root, ann_file="test.json", test_mode=True)) == 84
 
 
+def make_with_masks(root):
+    pipeline = [{"type": "LoadImageFromFile"}, {"type": "LoadAnnotations", "with_bbox": True, "with_mask": True}]
+    with DefaultScope.overwrite_default_scope("mmdet_trash"):
+        return make(root, pipeline=pipeline)
+
+
+def only_box(**fields):
+    """Leave a file of 128 px images one box, [10, 20, 30, 40] of image 0, with these fields."""
+    annotation = {"id": 12, "image_id": 0, "category_id": 0, "bbox": [10, 20, 30, 40], **fields}
+    return lambda coco: coco.update(annotations=[annotation])
+
+
+def test_masks_are_loaded_with_their_boxes(dataset):
+    for item in make_with_masks(dataset):
+        assert item["gt_masks"].masks.shape == (len(item["instances"]), 128, 128)
+        np.testing.assert_allclose(item["gt_masks"].get_bboxes("hbox").tensor, item["gt_bboxes"].tensor, atol=2)
+        assert not item["gt_ignore_flags"].any()
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        [[10, 20, 40, 20, 40, 60, 10, 60]],
+        [[10, 20, 25, 20, 25, 60, 10, 60], [25, 20, 40, 20, 40, 60, 25, 60]],
+        # Columns from the left, from the top: 20 pixels without, 40 with, 88 to the next one's first with.
+        {"size": [128, 128], "counts": [10 * 128 + 20, *[40, 88] * 29, 40, 68 + 88 * 128]},
+    ],
+)
+def test_a_mask_is_a_polygon_or_several_or_an_rle(dataset, edit_json, segmentation):
+    edit_json(dataset / "train.json", only_box(segmentation=segmentation))
+    expected = np.zeros((1, 128, 128))
+    expected[0, 20:60, 10:40] = 1
+    np.testing.assert_array_equal(make_with_masks(dataset)[0]["gt_masks"].masks, expected)
+    assert make(dataset)[0]["instances"][0]["mask"] == segmentation
+
+
+@pytest.mark.parametrize("fields", [{}, {"segmentation": None}, {"segmentation": []}])
+def test_a_box_without_a_mask_stops_a_pipeline_with_masks_only(dataset, edit_json, fields):
+    edit_json(dataset / "train.json", only_box(**fields))
+    assert make(dataset)[0]["instances"] == [{"bbox": [10, 20, 40, 60], "bbox_label": 0, "ignore_flag": 0}]
+    with pytest.raises(InputError) as error:
+        make_with_masks(dataset)
+    assert str(error.value) == (
+        f"{dataset}/train.json: annotation 12 has no segmentation, which a pipeline with masks needs; train a config "
+        "without masks, or give polygons"
+    )
+
+
+def test_a_crowd_or_dropped_box_needs_no_mask(dataset, edit_json):
+    edit_json(dataset / "train.json", only_box(iscrowd=1))
+    item = make_with_masks(dataset)[0]
+    assert item["gt_ignore_flags"].tolist() == [True]
+    assert item["gt_masks"].masks.shape == (1, 128, 128)
+    edit_json(dataset / "train.json", only_box(bbox=[200, 20, 30, 40]))
+    assert make_with_masks(dataset)[0]["gt_masks"].masks.shape == (0, 128, 128)
+
+
 def test_mmdetections_pipeline_reads_it(dataset):
     pipeline = [
         {"type": "LoadImageFromFile"},
