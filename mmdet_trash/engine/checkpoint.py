@@ -137,17 +137,20 @@ def trained_classes(checkpoint: dict[str, Any]) -> tuple[str, ...] | None:
 
 
 def check_fits(model: torch.nn.Module, checkpoint: dict[str, Any], path: str) -> None:
-    """Check that a checkpoint is of this model.
+    """Load a checkpoint's weights into a model, and check that they are of this model.
+
+    A module that takes other names, or does without what only training needs, takes them here too.
 
     Raises:
         InputError: naming the first parameter of another shape, or the first that is missing.
     """
     weights = checkpoint.get("state_dict", checkpoint)
     for name, parameter in model.state_dict().items():
-        if name not in weights:
-            raise InputError(f"{path}: has no {name}; is it of another config?")
-        if weights[name].shape != parameter.shape:
+        if name in weights and weights[name].shape != parameter.shape:
             raise InputError(
                 f"{path}: {name} has shape {tuple(weights[name].shape)}, the config's is {tuple(parameter.shape)}; "
                 "is it of another config or class count?"
             )
+    missing = model.load_state_dict(weights, strict=False).missing_keys
+    if missing:
+        raise InputError(f"{path}: has no {missing[0]}; is it of another config?")

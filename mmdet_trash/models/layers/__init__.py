@@ -6,6 +6,7 @@ from mmdet_trash.models.layers.augmented_lateral import AugmentedLateral
 from mmdet_trash.models.layers.authors_keys import rename_keys
 from mmdet_trash.models.layers.ratio_invariant_pooling import RatioInvariantPooling
 from mmdet_trash.models.layers.residual_feature_augmentation import ResidualFeatureAugmentation
+from mmdet_trash.models.layers.roi_align import RoIAlign
 
 __all__ = [
     "AdaptiveChannelFusion",
@@ -13,5 +14,6 @@ __all__ = [
     "AugmentedLateral",
     "RatioInvariantPooling",
     "ResidualFeatureAugmentation",
+    "RoIAlign",
     "rename_keys",
 ]

@@ -100,7 +100,8 @@ class AugFPN(FPN):
             levels[-1] = levels[-1] + context
         for i in range(len(levels) - 1, 0, -1):
             size = {} if "scale_factor" in self.upsample_cfg else {"size": levels[i - 1].shape[-2:]}
-            levels[i - 1] = levels[i - 1] + F.interpolate(levels[i], **size, **self.upsample_cfg)
+            # In place: what is upsampled here nobody else holds, while the laterals may be asked for.
+            levels[i - 1] = F.interpolate(levels[i], **size, **self.upsample_cfg).add_(levels[i - 1])
         outs = [conv(level) for conv, level in zip(self.fpn_convs, levels, strict=False)]
 
         if not self.add_extra_convs:

@@ -8,7 +8,7 @@ from mmdet.utils import OptMultiConfig
 from torch import Tensor
 
 from mmdet_trash.errors import InputError
-from mmdet_trash.models.layers import AdaptiveChannelFusion, AdaptiveSpatialFusion, rename_keys
+from mmdet_trash.models.layers import AdaptiveChannelFusion, AdaptiveSpatialFusion, RoIAlign, rename_keys
 from mmdet_trash.registry import MODELS
 
 FUSIONS: dict[str, Callable[[int, int], Callable[[Sequence[Tensor]], Tensor]]] = {
@@ -57,6 +57,8 @@ class SoftRoIExtractor(BaseRoIExtractor):
             raise InputError(f"fusion: {fusion!r} is unknown, one of {tuple(FUSIONS)} is right")
         if list(featmap_strides) != sorted(set(featmap_strides)):
             raise InputError(f"featmap_strides: {list(featmap_strides)} should rise from the finest level")
+        if roi_layer["type"] == "RoIAlign":
+            roi_layer = {**roi_layer, "type": RoIAlign}
         super().__init__(roi_layer, out_channels, featmap_strides, init_cfg)
         self.fusion = FUSIONS[fusion](out_channels, len(featmap_strides))
 
