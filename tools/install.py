@@ -42,11 +42,11 @@ def main() -> None:
     )
     parser.add_argument("venv", type=Path, help="folder of the environment, made when it is missing")
     args = parser.parse_args()
-    if sys.version_info < (3, 10):
-        fail(f"Python {platform.python_version()} is too old: 3.10 to 3.12 is right; try make PYTHON=python3.12")
+    if sys.version_info < (3, 11):
+        fail(f"Python {platform.python_version()} is too old: 3.11 or 3.12 is right; try make PYTHON=python3.12")
 
     if sys.version_info >= (3, 13):
-        step(f"Python {platform.python_version()} is not tested; 3.10 to 3.12 are, as in make PYTHON=python3.12")
+        step(f"Python {platform.python_version()} is not tested; 3.11 and 3.12 are, as in make PYTHON=python3.12")
     python = args.venv / "bin" / "python"
     if not python.exists():
         run(sys.executable, "-m", "venv", args.venv)

@@ -1,7 +1,7 @@
-# ATSS with AugFPN, ResNet-50, 12 epochs at 1024 px. Each line works without the other.
+# ATSS with AugFPN, one line a part, ResNet-50, 12 epochs at 1024 px.
 _base_ = "./atss_r50_fpn_1x_trash.py"
 
 model = dict(
-    neck=dict(type="AugFPN", rfa_to_extra=True),
+    neck=dict(type="AugFPN", rfa_to_extra=True),  # pool_ratios=(), rfa_to_extra=False do without
     bbox_head=dict(consistent_supervision=dict(loss_weight=0.25)),
 )
