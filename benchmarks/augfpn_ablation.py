@@ -74,12 +74,10 @@ def train(config: Path, work_dir: Path, seed: int, args: argparse.Namespace) -> 
     command += [f"train_cfg.max_epochs={args.epochs}", f"train_cfg.val_interval={args.epochs}"]
     command += [f"param_scheduler.1.T_max={args.epochs}", f"param_scheduler.1.end={args.epochs}"]
     command += ["default_hooks.checkpoint.max_keep_ckpts=1"]
-    subprocess.run(
-        [str(part) for part in command],
-        env={**os.environ, "OMP_NUM_THREADS": str(args.threads)},
-        stdout=subprocess.DEVNULL,
-        check=True,
-    )
+    env = {**os.environ, "OMP_NUM_THREADS": str(args.threads)}
+    ended = subprocess.run([str(part) for part in command], env=env, stdout=subprocess.DEVNULL)
+    if ended.returncode:
+        raise InputError(f"{work_dir}: the run ended with code {ended.returncode}")
 
 
 def score_of(work_dir: Path) -> float | None:

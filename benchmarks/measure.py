@@ -1,12 +1,9 @@
 """What the benchmarks share: times taken in turn, and peak memory."""
 
-import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
-
-os.environ.setdefault("KINETO_LOG_LEVEL", "5")
 
 from torch.profiler import ProfilerActivity, profile
 
