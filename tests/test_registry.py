@@ -21,7 +21,7 @@ def test_every_kind_of_mmdetection_has_a_child(kind):
 
 @pytest.mark.parametrize(
     ("registry", "name"),
-    [(ours.MODELS, "CascadeRCNN"), (ours.TRANSFORMS, "PackDetInputs"), (ours.HOOKS, "LoggerHook"), (ours.MODELS, "BN")],
+    [(ours.MODELS, "DETR"), (ours.TRANSFORMS, "PackDetInputs"), (ours.HOOKS, "LoggerHook"), (ours.MODELS, "BN")],
 )
 def test_what_we_do_not_define_falls_through(registry, name):
     assert registry.get(name) is not None

@@ -145,12 +145,10 @@ def check_fits(model: torch.nn.Module, checkpoint: dict[str, Any], path: str) ->
         InputError: naming the first parameter of another shape, or the first that is missing.
     """
     weights = checkpoint.get("state_dict", checkpoint)
-    for name, parameter in model.state_dict().items():
-        if name in weights and weights[name].shape != parameter.shape:
-            raise InputError(
-                f"{path}: {name} has shape {tuple(weights[name].shape)}, the config's is {tuple(parameter.shape)}; "
-                "is it of another config or class count?"
-            )
-    missing = model.load_state_dict(weights, strict=False).missing_keys
+    try:
+        missing = model.load_state_dict(weights, strict=False).missing_keys
+    except RuntimeError as error:
+        fault = str(error).splitlines()[1].strip().rstrip(".")
+        raise InputError(f"{path}: {fault}; is it of another config or class count?") from error
     if missing:
         raise InputError(f"{path}: has no {missing[0]}; is it of another config?")

@@ -1,5 +1,6 @@
 import os
 import pickle
+import re
 import urllib.error
 import zipfile
 
@@ -18,6 +19,7 @@ from mmdet_trash.engine.checkpoint import (
     use_safe_loaders,
 )
 from mmdet_trash.errors import InputError
+from tests.models.tiny_detectors import build, tiny_cfg, without_supervision
 
 
 def test_what_mmengine_saves_is_loaded(tmp_path):
@@ -110,7 +112,7 @@ def test_a_checkpoint_of_the_model_fits():
 @pytest.mark.parametrize(
     ("checkpoint", "message"),
     [
-        ({"state_dict": torch.nn.Linear(2, 4).state_dict()}, r"weight has shape \(4, 2\), the config's is \(3, 2\)"),
+        ({"state_dict": torch.nn.Linear(2, 4).state_dict()}, r"size mismatch for weight: .*4, 2.*3, 2.*config or"),
         ({"state_dict": {"weight": torch.ones(3, 2)}}, "has no bias; is it of another config"),
     ],
 )
@@ -147,3 +149,78 @@ def test_schemes_that_would_load_unsafely_are_refused(name):
     use_safe_loaders()
     with pytest.raises(InputError, match="give the URL or the path of the file itself"):
         CheckpointLoader.load_checkpoint(name)
+
+
+AUTHORS_KEYS = {
+    "neck.rfa.convs.": "neck.high_lateral_conv.",
+    "neck.rfa.fusion.squeeze.": "neck.high_lateral_conv_attention.0.",
+    "neck.rfa.fusion.attention.": "neck.high_lateral_conv_attention.2.",
+    "bbox_roi_extractor.fusion.squeeze.": "bbox_roi_extractor.spatial_attention_conv.0.",
+    "bbox_roi_extractor.fusion.attention.": "bbox_roi_extractor.spatial_attention_conv.2.",
+}
+
+
+def under_the_authors_keys(weights):
+    def renamed(key):
+        for ours, theirs in AUTHORS_KEYS.items():
+            key = key.replace(ours, theirs)
+        return key
+
+    return {renamed(key): value for key, value in weights.items()}
+
+
+@pytest.mark.parametrize("kind", ["faster", "cascade", "retina"])
+def test_a_checkpoint_fits_with_and_without_consistent_supervision(kind):
+    cfg = tiny_cfg(kind)
+    model, without = build(cfg), build(without_supervision(cfg))
+    check_fits(model, {"state_dict": without.state_dict()}, "x")
+    check_fits(without, {"state_dict": model.state_dict()}, "x")
+    model.load_state_dict(without.state_dict(), strict=True)
+
+
+def test_an_auxiliary_head_of_another_shape_does_not_fit():
+    model, other = build(tiny_cfg("retina")), build(tiny_cfg("retina", bbox_head={"fc_out_channels": 24}))
+    with pytest.raises(InputError, match=r"x\.pth: size mismatch for bbox_head\.consistent_supervision\.") as error:
+        check_fits(model, {"state_dict": other.state_dict()}, "x.pth")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("missing", ["neck.rfa.convs.0.weight", "bbox_head.retina_cls.weight"])
+def test_a_checkpoint_without_another_part_of_the_model_does_not_fit(missing):
+    model = build(tiny_cfg("retina"))
+    weights = {key: value for key, value in model.state_dict().items() if key != missing}
+    with pytest.raises(InputError, match=rf"x\.pth: has no {re.escape(missing)}") as error:
+        check_fits(model, {"state_dict": weights}, "x.pth")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["faster", "retina"])
+def test_a_checkpoint_under_the_authors_keys_fits_and_loads(kind):
+    model, other = build(tiny_cfg(kind)), build(tiny_cfg(kind), seed=1)
+    weights = under_the_authors_keys(model.state_dict())
+    keys = list(weights)
+    assert "neck.high_lateral_conv.0.weight" in keys and not any(".rfa." in key for key in keys)
+    check_fits(other, {"state_dict": weights}, "x")
+    assert list(weights) == keys, "what was given to check is left as it is"
+    other.load_state_dict(weights, strict=True)
+    assert all(torch.equal(value, model.state_dict()[key]) for key, value in other.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("neck.high_lateral_conv.1.weight", "has no"),
+        ("roi_head.bbox_roi_extractor.spatial_attention_conv.2.bias", "has no"),
+        ("neck.high_lateral_conv.1.bias", "size mismatch for neck.rfa.convs.1.bias"),
+    ],
+)
+def test_a_checkpoint_under_the_authors_keys_is_checked_as_ours_is(key, message):
+    model = build(tiny_cfg("faster"))
+    weights = under_the_authors_keys(model.state_dict())
+    if message == "has no":
+        del weights[key]
+    else:
+        weights[key] = torch.zeros(3)
+    with pytest.raises(InputError, match=rf"x\.pth: .*{message}") as error:
+        check_fits(model, {"state_dict": weights}, "x.pth")
+    assert "\n" not in str(error.value)

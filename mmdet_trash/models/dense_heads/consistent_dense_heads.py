@@ -1,6 +1,5 @@
 """One-stage heads whose own detections supervise the neck's laterals."""
 
-import copy
 from typing import Any
 
 from mmdet.models import dense_heads
@@ -62,7 +61,7 @@ class ConsistentDenseHead(SupervisesLaterals):
         if consistent_supervision is None:
             self.consistent_supervision = None
             return
-        cfg = copy.deepcopy(dict(consistent_supervision))
+        cfg = dict(consistent_supervision)
         self.proposal_cfg = ConfigDict(cfg.pop("proposal", PROPOSAL))
         self.lateral_cfg = ConfigDict(
             assigner=cfg.pop("assigner", ASSIGNER), sampler=cfg.pop("sampler", SAMPLER), pos_weight=-1
@@ -106,6 +105,14 @@ class RetinaHead(ConsistentDenseHead, dense_heads.RetinaHead):
 @MODELS.register_module()
 class FCOSHead(ConsistentDenseHead, dense_heads.FCOSHead):
     """MMDetection's `FCOSHead`, with consistent supervision if asked: see :class:`ConsistentDenseHead`."""
+
+    def predict_by_feat(
+        self, cls_scores: list[Tensor], bbox_preds: list[Tensor], *args: Any, **kwargs: Any
+    ) -> InstanceList:
+        """Turn outputs into boxes, in training too, where MMDetection leaves normalised distances in strides."""
+        if self.training and self.norm_on_bbox:
+            bbox_preds = [pred * stride for pred, stride in zip(bbox_preds, self.strides, strict=True)]
+        return super().predict_by_feat(cls_scores, bbox_preds, *args, **kwargs)
 
 
 @MODELS.register_module()

@@ -4,6 +4,7 @@ from mmdet_trash.models.layers.adaptive_channel_fusion import AdaptiveChannelFus
 from mmdet_trash.models.layers.adaptive_spatial_fusion import AdaptiveSpatialFusion
 from mmdet_trash.models.layers.augmented_lateral import AugmentedLateral
 from mmdet_trash.models.layers.authors_keys import rename_keys
+from mmdet_trash.models.layers.level_sizes import check_level_sizes
 from mmdet_trash.models.layers.ratio_invariant_pooling import RatioInvariantPooling
 from mmdet_trash.models.layers.residual_feature_augmentation import ResidualFeatureAugmentation
 from mmdet_trash.models.layers.roi_align import RoIAlign
@@ -15,5 +16,6 @@ __all__ = [
     "RatioInvariantPooling",
     "ResidualFeatureAugmentation",
     "RoIAlign",
+    "check_level_sizes",
     "rename_keys",
 ]

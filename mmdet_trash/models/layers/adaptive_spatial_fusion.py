@@ -102,4 +102,4 @@ def _rows(images: Tensor) -> Tensor:
 
 def _images(rows: Tensor, shape: Sequence[int]) -> Tensor:
     """(N·H·W, C) as (N, C, H, W), where `shape` says N, H and W."""
-    return rows.view(shape[0], shape[2], shape[3], -1).permute(0, 3, 1, 2)
+    return rows.view(shape[0], shape[2], shape[3], rows.shape[1]).permute(0, 3, 1, 2)

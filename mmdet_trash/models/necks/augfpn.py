@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mmdet_trash.errors import InputError
-from mmdet_trash.models.layers import ResidualFeatureAugmentation, rename_keys
+from mmdet_trash.models.layers import ResidualFeatureAugmentation, check_level_sizes, rename_keys
 from mmdet_trash.registry import MODELS
 
 
@@ -121,9 +121,7 @@ class AugFPN(FPN):
         channels = [feature.shape[1] for feature in inputs]
         if channels != self.in_channels:
             raise InputError(f"in_channels: {self.in_channels} are stated, the backbone's maps have {channels}")
-        widths = [feature.shape[-1] for feature in inputs]
-        if widths != sorted(widths, reverse=True):
-            raise InputError(f"inputs: widths {widths} should fall from the finest level to the coarsest")
+        check_level_sizes("inputs", inputs)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
         theirs = {

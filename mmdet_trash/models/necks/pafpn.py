@@ -24,6 +24,7 @@ class PAFPN(necks.PAFPN):
         in_channels: list[int],
         out_channels: int,
         num_outs: int,
+        *,
         rfa: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:

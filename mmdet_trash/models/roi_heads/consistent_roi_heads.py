@@ -1,6 +1,5 @@
 """RoI heads whose sampled RoIs supervise the neck's laterals."""
 
-import copy
 from typing import Any
 
 from mmdet.models import roi_heads
@@ -31,7 +30,7 @@ class ConsistentRoIHead(SupervisesLaterals):
                 **consistent_supervision,
                 "bbox_head": {**head, **consistent_supervision.get("bbox_head", {})},
             }
-            self.consistent_supervision = ConsistentSupervision(**copy.deepcopy(cfg))
+            self.consistent_supervision = ConsistentSupervision(**cfg)
 
 
 @MODELS.register_module()

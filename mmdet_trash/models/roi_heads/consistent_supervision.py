@@ -64,7 +64,10 @@ class ConsistentSupervision(BaseModule):
         losses = {}
         for level, (lateral, extract) in enumerate(zip(laterals, self.roi_extractors, strict=False)):
             cls_score, bbox_pred = self.bbox_head(extract([lateral], rois))
-            for name, value in self.bbox_head.loss(cls_score, bbox_pred, rois, *targets).items():
+            found = self.bbox_head.loss(cls_score, bbox_pred, rois, *targets)
+            # Without a RoI it says nothing of classes, and several processes must agree on names and gradients.
+            found.setdefault("loss_cls", cls_score.sum())
+            for name, value in found.items():
                 losses[f"lateral{level}.{name}"] = value * self.loss_weight if "loss" in name else value
         return losses
 

@@ -8,7 +8,13 @@ from mmdet.utils import OptMultiConfig
 from torch import Tensor
 
 from mmdet_trash.errors import InputError
-from mmdet_trash.models.layers import AdaptiveChannelFusion, AdaptiveSpatialFusion, RoIAlign, rename_keys
+from mmdet_trash.models.layers import (
+    AdaptiveChannelFusion,
+    AdaptiveSpatialFusion,
+    RoIAlign,
+    check_level_sizes,
+    rename_keys,
+)
 from mmdet_trash.registry import MODELS
 
 FUSIONS: dict[str, Callable[[int, int], Callable[[Sequence[Tensor]], Tensor]]] = {
@@ -73,18 +79,13 @@ class SoftRoIExtractor(BaseRoIExtractor):
         Returns:
             (n, out_channels, h, w) of the RoI layer's output size.
         """
-        self._check_feats(feats)
+        if len(feats) != self.num_inputs:
+            raise InputError(f"featmap_strides: {self.featmap_strides} are stated, {len(feats)} levels are given")
+        check_level_sizes("feats", feats)
         rois = rois.type_as(feats[0])
         if roi_scale_factor is not None:
             rois = self.roi_rescale(rois, roi_scale_factor)
         return self.fusion([layer(feature, rois) for layer, feature in zip(self.roi_layers, feats, strict=True)])
-
-    def _check_feats(self, feats: Sequence[Tensor]) -> None:
-        if len(feats) != self.num_inputs:
-            raise InputError(f"featmap_strides: {self.featmap_strides} are stated, {len(feats)} levels are given")
-        widths = [feature.shape[-1] for feature in feats]
-        if widths != sorted(widths, reverse=True):
-            raise InputError(f"feats: widths {widths} should fall, as the strides {self.featmap_strides} rise")
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
         theirs = {
