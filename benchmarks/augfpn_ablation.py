@@ -1,21 +1,27 @@
 #!/usr/bin/env python3
 """What does each part of AugFPN bring? Trains small configs from several seeds and compares their mAP50.
 
-Every run gets the same budget and is scored once, at its end. A run that is already in the work dir is not made again,
-so what was stopped goes on. Prints a table, its mean and sample standard deviation over the seeds, and as the last
-line a JSON object.
+Every run gets the same number of epochs and is scored once, at its end, on the same held-out images. A run that is
+already in the work dir is not made again, so what was stopped goes on. Prints a table: mean and sample standard
+deviation over the seeds, and the gain over FPN with its standard error, which know the noise of training and not that
+of so few images. The last line is a JSON object.
 """
 
 import argparse
+import hashlib
 import json
+import math
 import os
 import statistics
 import subprocess
 import sys
 from pathlib import Path
 
+from mmengine.config import Config
+
 from mmdet_trash.cli import positive, run
 from mmdet_trash.errors import InputError
+from mmdet_trash.files import atomic_write, read_json
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "configs" / "demo"
@@ -54,6 +60,7 @@ def main() -> None:
     for seed in range(args.seeds):
         for name in args.configs:
             work_dir = args.work_dir / f"{name}_seed{seed}"
+            check_same_run(work_dir, paths[name], args)
             if score_of(work_dir) is None:
                 train(paths[name], work_dir, seed, args)
             score = score_of(work_dir)
@@ -65,6 +72,19 @@ def main() -> None:
 
 def name_of(config: Path) -> str:
     return "fpn" if config == BASELINE else config.stem
+
+
+def check_same_run(work_dir: Path, config: Path, args: argparse.Namespace) -> None:
+    """Note what a folder's run is of, and refuse a folder of something else."""
+    digest = hashlib.sha256(Config.fromfile(config).pretty_text.encode()).hexdigest()
+    note = {"config": digest, "data_root": str(args.data_root.resolve()), "epochs": args.epochs}
+    path = work_dir / "run.json"
+    if not path.exists():
+        with atomic_write(path) as file:
+            json.dump(note, file)
+    for what, value in read_json(path).items():
+        if note.get(what) != value:
+            raise InputError(f"{work_dir}: holds a run of another {what}; give another --work-dir")
 
 
 def train(config: Path, work_dir: Path, seed: int, args: argparse.Namespace) -> None:
@@ -93,18 +113,24 @@ def score_of(work_dir: Path) -> float | None:
 
 def report(scores: dict[str, list[float]], args: argparse.Namespace) -> None:
     baseline = scores.get("fpn")
-    print("| config | mAP50, mean ± deviation | against FPN | each seed |")
+    print("| config | mAP50, mean ± deviation | gain over FPN ± standard error | each seed |")
     print("|---|---|---|---|")
     cases = {}
     for name, values in scores.items():
-        mean = statistics.mean(values)
-        deviation = statistics.stdev(values) if len(values) > 1 else 0.0
-        gain = mean - statistics.mean(baseline) if baseline else None
+        compared = baseline is not None and name != "fpn"
+        gain = statistics.mean(values) - statistics.mean(baseline) if compared else None
+        error = math.hypot(standard_error(values), standard_error(baseline)) if compared else None
         each = " ".join(f"{value:.3f}" for value in values)
-        against = "" if gain is None or name == "fpn" else f"{gain:+.3f}"
-        print(f"| {name} | {mean:.3f} ± {deviation:.3f} | {against} | {each} |")
-        cases[name] = {"peer": "fpn", "mAP50": values, "gain": gain, "ours_s": None, "peer_s": None, "ratio": None}
+        deviation = standard_error(values) * math.sqrt(len(values))
+        against = f"{gain:+.3f} ± {error:.3f}" if compared else ""
+        print(f"| {name} | {statistics.mean(values):.3f} ± {deviation:.3f} | {against} | {each} |")
+        cases[name] = {"peer": "fpn", "mAP50": values, "gain": gain, "gain_error": error}
     print(json.dumps({"benchmark": "augfpn_ablation", "epochs": args.epochs, "cases": cases}))
+
+
+def standard_error(values: list[float]) -> float:
+    """Of the mean of some runs; unknown, NaN, for one."""
+    return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 from mmdet_trash.cli import run
 from mmdet_trash.engine import config as configs
 from mmdet_trash.engine.arguments import add_run_arguments, config_of
-from mmdet_trash.engine.checkpoint import check_fits, load_local, trained_classes
+from mmdet_trash.engine.checkpoint import load_local, load_weights, trained_classes
 from mmdet_trash.engine.runner import build_runner, config_mistakes
 from mmdet_trash.files import check_writable
 from mmdet_trash.predictions.writers import writer_for
@@ -52,7 +52,7 @@ def main() -> None:
     model = runner.model
     while hasattr(model, "module"):  # several processes and test-time augmentation each wrap the detector
         model = model.module
-    check_fits(model, checkpoint, args.checkpoint)
+    load_weights(model, checkpoint, args.checkpoint)
     with config_mistakes():
         runner.test()
 

@@ -2,6 +2,6 @@
 _base_ = "./atss_r50_fpn_1x_trash.py"
 
 model = dict(
-    neck=dict(type="AugFPN", rfa_to_extra=True),  # pool_ratios=(), rfa_to_extra=False do without
+    neck=dict(type="AugFPN", rfa_to_extra=True),  # residual feature augmentation; pool_ratios=() does without
     bbox_head=dict(consistent_supervision=dict(loss_weight=0.25)),
 )

@@ -1,4 +1,4 @@
-# Mask R-CNN, ResNet-50, 12 epochs at 1024 px: for data whose annotations hold a segmentation.
+# Mask R-CNN, ResNet-50, 12 epochs at 1024 px: for annotations with a segmentation; boxes are scored, masks are not.
 _base_ = [
     "../_base_/models/mask-rcnn_r50_fpn.py",
     "../_base_/datasets/trash_detection.py",

@@ -136,19 +136,21 @@ def trained_classes(checkpoint: dict[str, Any]) -> tuple[str, ...] | None:
     return None if classes is None else tuple(classes)
 
 
-def check_fits(model: torch.nn.Module, checkpoint: dict[str, Any], path: str) -> None:
-    """Load a checkpoint's weights into a model, and check that they are of this model.
+def load_weights(model: torch.nn.Module, checkpoint: dict[str, Any], path: str) -> None:
+    """Load a checkpoint's weights into a model that is the one they were trained in.
 
-    A module that takes other names, or does without what only training needs, takes them here too.
+    A module that takes other names, or does without what only training needs, does so here too.
 
     Raises:
-        InputError: naming the first parameter of another shape, or the first that is missing.
+        InputError: naming the first parameter of another shape, that is missing, or that the model has not.
     """
     weights = checkpoint.get("state_dict", checkpoint)
     try:
-        missing = model.load_state_dict(weights, strict=False).missing_keys
+        missing, unexpected = model.load_state_dict(weights, strict=False)
     except RuntimeError as error:
         fault = str(error).splitlines()[1].strip().rstrip(".")
         raise InputError(f"{path}: {fault}; is it of another config or class count?") from error
     if missing:
         raise InputError(f"{path}: has no {missing[0]}; is it of another config?")
+    if unexpected:
+        raise InputError(f"{path}: has {unexpected[0]}, which the config's model has not; is it of another config?")

@@ -11,10 +11,10 @@ from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from mmdet_trash.engine.checkpoint import (
-    check_fits,
     latest_checkpoint,
     load_local,
     load_url,
+    load_weights,
     trained_classes,
     use_safe_loaders,
 )
@@ -105,8 +105,8 @@ MODEL = torch.nn.Linear(2, 3)
 
 
 def test_a_checkpoint_of_the_model_fits():
-    check_fits(MODEL, {"state_dict": MODEL.state_dict()}, "x")
-    check_fits(MODEL, MODEL.state_dict(), "x")
+    load_weights(MODEL, {"state_dict": MODEL.state_dict()}, "x")
+    load_weights(MODEL, MODEL.state_dict(), "x")
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_checkpoint_of_the_model_fits():
 )
 def test_a_checkpoint_of_something_else_does_not(checkpoint, message):
     with pytest.raises(InputError, match=message):
-        check_fits(MODEL, checkpoint, "x.pth")
+        load_weights(MODEL, checkpoint, "x.pth")
 
 
 def test_a_checkpoint_says_its_classes_or_not():
@@ -173,15 +173,15 @@ def under_the_authors_keys(weights):
 def test_a_checkpoint_fits_with_and_without_consistent_supervision(kind):
     cfg = tiny_cfg(kind)
     model, without = build(cfg), build(without_supervision(cfg))
-    check_fits(model, {"state_dict": without.state_dict()}, "x")
-    check_fits(without, {"state_dict": model.state_dict()}, "x")
+    load_weights(model, {"state_dict": without.state_dict()}, "x")
+    load_weights(without, {"state_dict": model.state_dict()}, "x")
     model.load_state_dict(without.state_dict(), strict=True)
 
 
 def test_an_auxiliary_head_of_another_shape_does_not_fit():
     model, other = build(tiny_cfg("retina")), build(tiny_cfg("retina", bbox_head={"fc_out_channels": 24}))
     with pytest.raises(InputError, match=r"x\.pth: size mismatch for bbox_head\.consistent_supervision\.") as error:
-        check_fits(model, {"state_dict": other.state_dict()}, "x.pth")
+        load_weights(model, {"state_dict": other.state_dict()}, "x.pth")
     assert "\n" not in str(error.value)
 
 
@@ -190,7 +190,7 @@ def test_a_checkpoint_without_another_part_of_the_model_does_not_fit(missing):
     model = build(tiny_cfg("retina"))
     weights = {key: value for key, value in model.state_dict().items() if key != missing}
     with pytest.raises(InputError, match=rf"x\.pth: has no {re.escape(missing)}") as error:
-        check_fits(model, {"state_dict": weights}, "x.pth")
+        load_weights(model, {"state_dict": weights}, "x.pth")
     assert "\n" not in str(error.value)
 
 
@@ -200,7 +200,7 @@ def test_a_checkpoint_under_the_authors_keys_fits_and_loads(kind):
     weights = under_the_authors_keys(model.state_dict())
     keys = list(weights)
     assert "neck.high_lateral_conv.0.weight" in keys and not any(".rfa." in key for key in keys)
-    check_fits(other, {"state_dict": weights}, "x")
+    load_weights(other, {"state_dict": weights}, "x")
     assert list(weights) == keys, "what was given to check is left as it is"
     other.load_state_dict(weights, strict=True)
     assert all(torch.equal(value, model.state_dict()[key]) for key, value in other.state_dict().items())
@@ -222,5 +222,13 @@ def test_a_checkpoint_under_the_authors_keys_is_checked_as_ours_is(key, message)
     else:
         weights[key] = torch.zeros(3)
     with pytest.raises(InputError, match=rf"x\.pth: .*{message}") as error:
-        check_fits(model, {"state_dict": weights}, "x.pth")
+        load_weights(model, {"state_dict": weights}, "x.pth")
     assert "\n" not in str(error.value)
+
+
+def test_weights_of_an_augmented_model_do_not_pass_for_a_plain_ones():
+    cfg = tiny_cfg("faster")
+    weights = build(cfg).state_dict()
+    cfg.neck.pool_ratios = ()
+    with pytest.raises(InputError, match=r"x\.pth: has neck\.rfa\.\S+, which the config's model has not"):
+        load_weights(build(cfg), {"state_dict": weights}, "x.pth")

@@ -69,8 +69,8 @@ def _whole_cfg(kind: str) -> ConfigDict:
 
 
 def proposals(count: int) -> dict[str, Any]:
-    nms = {"type": "nms", "iou_threshold": 0.7}
-    return {"nms_pre": count, "score_thr": 0.0, "min_bbox_size": 0, "nms": nms, "max_per_img": count}
+    nms = {"type": "nms", "iou_threshold": 0.7, "class_agnostic": True}
+    return {"nms_pre": 20 * count, "score_thr": 0.0, "min_bbox_size": 0, "nms": nms, "max_per_img": count}
 
 
 def sampler(count: int) -> dict[str, Any]:

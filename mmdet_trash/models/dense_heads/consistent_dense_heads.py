@@ -10,40 +10,48 @@ from mmdet.utils import InstanceList
 from mmengine.config import ConfigDict
 from torch import Tensor
 
-from mmdet_trash.models.roi_heads import ConsistentSupervision, SupervisesLaterals
+from mmdet_trash.models.roi_heads.consistent_supervision import ConsistentSupervision, SupervisesLaterals, changed
 from mmdet_trash.registry import MODELS, TASK_UTILS
 
-# Those of Faster R-CNN, which the paper's one-stage detectors borrow.
-BBOX_HEAD = {
-    "type": "Shared2FCBBoxHead",
-    "fc_out_channels": 1024,
-    "roi_feat_size": 7,
-    "bbox_coder": {
-        "type": "DeltaXYWHBBoxCoder",
-        "target_means": [0.0, 0.0, 0.0, 0.0],
-        "target_stds": [0.1, 0.1, 0.2, 0.2],
+DEFAULTS = {
+    "roi_layer": {"type": "RoIAlign", "output_size": 7, "sampling_ratio": 0},
+    "bbox_head": {
+        "type": "Shared2FCBBoxHead",
+        "fc_out_channels": 1024,
+        "roi_feat_size": 7,
+        "bbox_coder": {
+            "type": "DeltaXYWHBBoxCoder",
+            "target_means": [0.0, 0.0, 0.0, 0.0],
+            "target_stds": [0.1, 0.1, 0.2, 0.2],
+        },
+        "reg_class_agnostic": False,
+        "loss_cls": {"type": "CrossEntropyLoss", "use_sigmoid": False, "loss_weight": 1.0},
+        "loss_bbox": {"type": "L1Loss", "loss_weight": 1.0},
     },
-    "reg_class_agnostic": False,
-    "loss_cls": {"type": "CrossEntropyLoss", "use_sigmoid": False, "loss_weight": 1.0},
-    "loss_bbox": {"type": "L1Loss", "loss_weight": 1.0},
+    "proposal": {
+        "nms_pre": 1000,
+        "score_thr": 0.0,
+        "min_bbox_size": 0,
+        "nms": {"type": "nms", "iou_threshold": 0.7, "class_agnostic": True},
+        "max_per_img": 1000,
+    },
+    "assigner": {
+        "type": "MaxIoUAssigner",
+        "pos_iou_thr": 0.5,
+        "neg_iou_thr": 0.5,
+        "min_pos_iou": 0.5,
+        "match_low_quality": False,
+        "ignore_iof_thr": -1,
+    },
+    "sampler": {
+        "type": "RandomSampler",
+        "num": 512,
+        "pos_fraction": 0.25,
+        "neg_pos_ub": -1,
+        "add_gt_as_proposals": True,
+    },
 }
-ROI_LAYER = {"type": "RoIAlign", "output_size": 7, "sampling_ratio": 0}
-PROPOSAL = {
-    "nms_pre": 1000,
-    "score_thr": 0.0,
-    "min_bbox_size": 0,
-    "nms": {"type": "nms", "iou_threshold": 0.7},
-    "max_per_img": 1000,
-}
-ASSIGNER = {
-    "type": "MaxIoUAssigner",
-    "pos_iou_thr": 0.5,
-    "neg_iou_thr": 0.5,
-    "min_pos_iou": 0.5,
-    "match_low_quality": False,
-    "ignore_iof_thr": -1,
-}
-SAMPLER = {"type": "RandomSampler", "num": 512, "pos_fraction": 0.25, "neg_pos_ub": -1, "add_gt_as_proposals": True}
+"""Those of Faster R-CNN's head, which the paper's one-stage detectors borrow."""
 
 
 class ConsistentDenseHead(SupervisesLaterals):
@@ -61,23 +69,17 @@ class ConsistentDenseHead(SupervisesLaterals):
         if consistent_supervision is None:
             self.consistent_supervision = None
             return
-        cfg = dict(consistent_supervision)
-        self.proposal_cfg = ConfigDict(cfg.pop("proposal", PROPOSAL))
-        self.lateral_cfg = ConfigDict(
-            assigner=cfg.pop("assigner", ASSIGNER), sampler=cfg.pop("sampler", SAMPLER), pos_weight=-1
-        )
+        own = {
+            "out_channels": self.in_channels,
+            "featmap_strides": [max(stride) for stride in self.prior_generator.strides],
+            "bbox_head": {"in_channels": self.in_channels, "num_classes": self.num_classes},
+        }
+        cfg = changed(changed(DEFAULTS, own), consistent_supervision)
+        self.proposal_cfg = ConfigDict(cfg.pop("proposal"))
+        self.lateral_cfg = ConfigDict(assigner=cfg.pop("assigner"), sampler=cfg.pop("sampler"), pos_weight=-1)
         self.lateral_assigner = TASK_UTILS.build(self.lateral_cfg.assigner)
         self.lateral_sampler = TASK_UTILS.build(self.lateral_cfg.sampler, default_args={"context": self})
-        bbox_head = {
-            **BBOX_HEAD,
-            "in_channels": self.in_channels,
-            "num_classes": self.num_classes,
-            **cfg.pop("bbox_head", {}),
-        }
-        strides = [max(stride) for stride in self.prior_generator.strides]
-        self.consistent_supervision = ConsistentSupervision(
-            **{"roi_layer": ROI_LAYER, "featmap_strides": strides, **cfg, "bbox_head": bbox_head}
-        )
+        self.consistent_supervision = ConsistentSupervision(**cfg)
 
     def loss(self, x: tuple[Tensor, ...], batch_data_samples: SampleList) -> dict[str, Any]:
         """Losses of the head, as MMDetection's, and of the laterals from what the head detects."""
@@ -109,8 +111,8 @@ class FCOSHead(ConsistentDenseHead, dense_heads.FCOSHead):
     def predict_by_feat(
         self, cls_scores: list[Tensor], bbox_preds: list[Tensor], *args: Any, **kwargs: Any
     ) -> InstanceList:
-        """Turn outputs into boxes, in training too, where MMDetection leaves normalised distances in strides."""
-        if self.training and self.norm_on_bbox:
+        """Turn outputs into boxes, for the laterals in training too, where normalised distances are in strides."""
+        if self.training and self.norm_on_bbox and self.consistent_supervision is not None:
             bbox_preds = [pred * stride for pred, stride in zip(bbox_preds, self.strides, strict=True)]
         return super().predict_by_feat(cls_scores, bbox_preds, *args, **kwargs)
 

@@ -33,6 +33,7 @@ class WithLaterals(nn.Module):
     def extract_feat(self, batch_inputs: Tensor) -> tuple[Tensor, ...]:
         """Turn images (N, 3, H, W) into the neck's pyramid, in training with its laterals if the head asks."""
         if self.training and self.supervises_laterals:
+            # Not a call of the neck itself: hooks on it do not see this one.
             return Pyramid.of(*self.neck.forward_with_laterals(self.backbone(batch_inputs)))
         return super().extract_feat(batch_inputs)
 

@@ -66,17 +66,18 @@ class _Fusion(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:
         squeeze, squeeze_bias, attention, weights, *rows = ctx.saved_tensors
-        grad = _rows(grad)
+        grad = grad.permute(0, 2, 3, 1)  # a view: a copy would be one map more
         hidden = _images(_squeeze(rows, squeeze, squeeze_bias), ctx.image_shape)
-        grad_logits = torch.stack([(grad * row).sum(1) for row in rows], 1) * weights * (1 - weights)
+        grad_weights = torch.stack([(grad * row.view_as(grad)).sum(3).flatten() for row in rows], 1)
+        grad_logits = grad_weights * weights * (1 - weights)
         grad_logits = _images(grad_logits, ctx.image_shape)
         grad_attention = conv2d_weight(hidden, attention.shape, grad_logits, padding=1)
         grad_hidden = _rows(conv2d_input(hidden.shape, attention, grad_logits, padding=1) * (hidden > 0))
         del hidden
         grad_squeeze = torch.cat([grad_hidden.t() @ row for row in rows], 1)
         grad_maps = [
-            _images((grad_hidden @ part).addcmul_(grad, weights[:, i, None]), ctx.image_shape)
-            for i, part in enumerate(squeeze.flatten(1).chunk(len(rows), 1))
+            (grad_hidden @ part).view_as(grad).addcmul_(grad, weight.view(*grad.shape[:3], 1)).permute(0, 3, 1, 2)
+            for part, weight in zip(squeeze.flatten(1).chunk(len(rows), 1), weights.unbind(1), strict=True)
         ]
         return (
             grad_squeeze.view_as(squeeze),

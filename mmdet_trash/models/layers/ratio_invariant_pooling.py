@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -30,6 +31,8 @@ class RatioInvariantPooling(nn.Module):
 
     def __init__(self, ratios: Sequence[float], pooling: str = "adaptive") -> None:
         super().__init__()
+        if isinstance(ratios, (int, float)) or not ratios:
+            raise InputError(f"pool_ratios: {ratios} is no list of shares, (0.1, 0.2, 0.3) say")
         for ratio in ratios:
             if not 0 < ratio <= 1:
                 raise InputError(f"pool_ratios: {ratio} is outside (0, 1], as in {tuple(ratios)}")
@@ -46,8 +49,18 @@ class RatioInvariantPooling(nn.Module):
             return [F.adaptive_avg_pool2d(x, 1)] * len(self.ratios)
         height, width = x.shape[-2:]
         return [
-            F.adaptive_avg_pool2d(x, (max(1, int(ratio * height)), max(1, int(ratio * width)))) for ratio in self.ratios
+            _averages(height, max(1, int(ratio * height)), x) @ x @ _averages(width, max(1, int(ratio * width)), x).t()
+            for ratio in self.ratios
         ]
 
     def extra_repr(self) -> str:
         return f"ratios={self.ratios}, pooling={self.pooling!r}"
+
+
+def _averages(size: int, cells: int, like: Tensor) -> Tensor:
+    """Matrix (cells, size) that averages along one axis, as adaptive pooling does.
+
+    Products with it are exported to every format and have a gradient that is the same in each run, on a GPU too.
+    """
+    identity = torch.eye(size, dtype=like.dtype, device=like.device)
+    return F.adaptive_avg_pool1d(identity[None], cells)[0].t()

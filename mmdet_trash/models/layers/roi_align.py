@@ -5,6 +5,8 @@ from mmcv import ops
 from torch import Tensor
 from torch.nn import functional as F
 
+from mmdet_trash.errors import InputError
+
 
 class RoIAlign(ops.RoIAlign):
     """mmcv's `RoIAlign`, on a CPU many times as fast where each bin has a fixed number of samples.
@@ -34,7 +36,7 @@ class _PoolPixels(torch.autograd.Function):
     def forward(ctx: Any, images: Tensor, rois: Tensor, layer: RoIAlign) -> Tensor:
         ctx.shape, ctx.layer = images.shape, layer
         ctx.save_for_backward(rois)
-        pixels, weights = _taps(layer, rois, images.shape)
+        pixels, weights = _weights(layer, rois, images.shape)
         rows = images.detach().permute(0, 2, 3, 1).reshape(-1, images.shape[1]).contiguous()
         pooled = F.embedding_bag(pixels, rows, mode="sum", per_sample_weights=weights)
         return pooled.view(len(rois), *layer.output_size, images.shape[1]).permute(0, 3, 1, 2)
@@ -43,7 +45,7 @@ class _PoolPixels(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         num_images, channels, height, width = ctx.shape
-        pixels, weights = _taps(ctx.layer, *ctx.saved_tensors, ctx.shape)
+        pixels, weights = _weights(ctx.layer, *ctx.saved_tensors, ctx.shape)
         order = pixels.flatten().argsort()
         counts = pixels.flatten().bincount(minlength=num_images * height * width)
         rows = F.embedding_bag(
@@ -56,8 +58,8 @@ class _PoolPixels(torch.autograd.Function):
         return rows.view(num_images, height, width, channels).permute(0, 3, 1, 2), None, None
 
 
-def _taps(layer: RoIAlign, rois: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:
-    """Pixels that each bin reads, and their weights.
+def _weights(layer: RoIAlign, rois: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:
+    """Pixels that each bin reads, and their bilinear weights.
 
     Returns:
         Indices into the pixels of all images, and weights, both (n·h·w, k) for n RoIs of h·w bins.
@@ -67,17 +69,19 @@ def _taps(layer: RoIAlign, rois: Tensor, shape: torch.Size) -> tuple[Tensor, Ten
     sides = boxes[:, 2:] - boxes[:, :2]
     if not layer.aligned:
         sides = sides.clamp(min=1)
+    if not (sides >= 0).all():
+        raise InputError("rois: a RoI is inside out or not a number; x1 <= x2 and y1 <= y2 are right")
     rows, columns = layer.output_size
-    y, y_weights = _axis_taps(boxes[:, 1], sides[:, 1] / rows, rows, layer.sampling_ratio, height)
-    x, x_weights = _axis_taps(boxes[:, 0], sides[:, 0] / columns, columns, layer.sampling_ratio, width)
+    y, y_weights = _axis_weights(boxes[:, 1], sides[:, 1] / rows, rows, layer.sampling_ratio, height)
+    x, x_weights = _axis_weights(boxes[:, 0], sides[:, 0] / columns, columns, layer.sampling_ratio, width)
     y = y + (rois[:, 0].long() * height)[:, None, None]
     pixels = y[:, :, None, :, None] * width + x[:, None, :, None, :]
     weights = y_weights[:, :, None, :, None] * x_weights[:, None, :, None, :]
-    taps = (2 * layer.sampling_ratio) ** 2
-    return pixels.reshape(-1, taps), weights.reshape(-1, taps)
+    count = (2 * layer.sampling_ratio) ** 2
+    return pixels.reshape(-1, count), weights.reshape(-1, count)
 
 
-def _axis_taps(start: Tensor, side: Tensor, bins: int, samples: int, size: int) -> tuple[Tensor, Tensor]:
+def _axis_weights(start: Tensor, side: Tensor, bins: int, samples: int, size: int) -> tuple[Tensor, Tensor]:
     """Along one axis: the two pixels about each sample of each bin, and their shares of the bin.
 
     Args:

@@ -56,8 +56,8 @@ class AugFPN(FPN):
         _check_levels(len(in_channels), num_outs, kwargs.get("start_level", 0), kwargs.get("end_level", -1))
         super().__init__(list(in_channels), out_channels, num_outs, **kwargs)
         levels = self.backbone_end_level - self.start_level
-        if rfa_to_extra and not (self.add_extra_convs and num_outs > levels and pool_ratios):
-            raise InputError("rfa_to_extra: wants pool_ratios, add_extra_convs and a num_outs above the levels' count")
+        if rfa_to_extra and not (self.add_extra_convs and num_outs > levels):
+            raise InputError(f"rfa_to_extra: wants add_extra_convs and a num_outs above the {levels} levels")
         self.rfa = (
             ResidualFeatureAugmentation(in_channels[self.backbone_end_level - 1], out_channels, pool_ratios, pooling)
             if pool_ratios
@@ -111,7 +111,7 @@ class AugFPN(FPN):
         source = {"on_input": top, "on_lateral": levels[-1], "on_output": outs[-1]}[self.add_extra_convs]
         for i in range(len(levels), self.num_outs):
             extra = self.fpn_convs[i](source)
-            if i == len(levels) and self.rfa_to_extra:
+            if i == len(levels) and self.rfa_to_extra and context is not None:
                 extra = extra + F.adaptive_avg_pool2d(context, 1)
             outs.append(extra)
             source = extra.relu() if self.relu_before_extra_convs else extra

@@ -4,4 +4,11 @@ from mmdet_trash.models.roi_heads.consistent_roi_heads import CascadeRoIHead, St
 from mmdet_trash.models.roi_heads.consistent_supervision import ConsistentSupervision, SupervisesLaterals
 from mmdet_trash.models.roi_heads.roi_extractors import SoftRoIExtractor
 
-__all__ = ["CascadeRoIHead", "ConsistentSupervision", "SoftRoIExtractor", "StandardRoIHead", "SupervisesLaterals"]
+__all__ = [
+    "CascadeRoIHead",
+    "ConsistentSupervision",
+    "SoftRoIExtractor",
+    "StandardRoIHead",
+    "SupervisesLaterals",
+    "changed",
+]

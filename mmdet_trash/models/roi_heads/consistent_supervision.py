@@ -1,9 +1,11 @@
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mmdet.models.roi_heads.roi_extractors import SingleRoIExtractor
 from mmdet.models.task_modules.samplers import SamplingResult
 from mmdet.structures.bbox import bbox2roi
+from mmengine.config import Config
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
@@ -23,6 +25,7 @@ class ConsistentSupervision(BaseModule):
     Args:
         bbox_head: config of the auxiliary head.
         roi_layer: operator of mmcv and its arguments, as in a RoI extractor.
+        out_channels: of the laterals.
         featmap_strides: stride in pixels of the laterals, from the finest; there may be more strides than laterals.
         loss_weight: of each level's losses, beside those of the main head.
     """
@@ -31,13 +34,14 @@ class ConsistentSupervision(BaseModule):
         self,
         bbox_head: dict[str, Any],
         roi_layer: dict[str, Any],
+        out_channels: int,
         featmap_strides: Sequence[int],
         loss_weight: float = 0.25,
     ) -> None:
         super().__init__()
         self.bbox_head = MODELS.build(bbox_head)
         self.roi_extractors = nn.ModuleList(
-            SingleRoIExtractor(roi_layer, bbox_head["in_channels"], [stride]) for stride in featmap_strides
+            SingleRoIExtractor(roi_layer, out_channels, [stride]) for stride in featmap_strides
         )
         self.loss_weight = loss_weight
 
@@ -65,11 +69,19 @@ class ConsistentSupervision(BaseModule):
         for level, (lateral, extract) in enumerate(zip(laterals, self.roi_extractors, strict=False)):
             cls_score, bbox_pred = self.bbox_head(extract([lateral], rois))
             found = self.bbox_head.loss(cls_score, bbox_pred, rois, *targets)
-            # Without a RoI it says nothing of classes, and several processes must agree on names and gradients.
-            found.setdefault("loss_cls", cls_score.sum())
+            if not len(rois):
+                # It then says nothing of classes, and several processes must agree on names and gradients.
+                found.setdefault("loss_cls", cls_score.sum())
             for name, value in found.items():
                 losses[f"lateral{level}.{name}"] = value * self.loss_weight if "loss" in name else value
         return losses
+
+
+def changed(defaults: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Change a nested config in some of its values, as a config changes its base's: `_delete_` works too."""
+    cfg = Config(copy.deepcopy(dict(defaults)))
+    cfg.merge_from_dict(copy.deepcopy(dict(changes)))
+    return cfg.to_dict()
 
 
 class SupervisesLaterals(nn.Module):

@@ -52,7 +52,7 @@ def in_rows_of(boxes: Tensor, among: Tensor) -> Tensor:
 
 @pytest.mark.parametrize(("kind", "head"), [*((kind, {}) for kind in ONE_STAGE), ("fcos", {"norm_on_bbox": True})])
 def test_the_rois_are_what_the_head_detects_in_evaluation_and_the_objects(kind, head, monkeypatch):
-    model = model_of(kind, head)
+    model = model_of(kind, head, sampler=sampler(400))  # all are drawn
     _, (_, results, _) = recorded_losses(model, monkeypatch)
     for result, own, objects in zip(results, detections(model, proposals(60)), BOXES, strict=True):
         objects = torch.tensor(objects, dtype=torch.float32)

@@ -59,6 +59,13 @@ def test_a_ratio_that_is_no_share_is_one_line(wrong):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("wrong", [(), [], 0.1, 1])
+def test_ratios_that_are_no_list_are_one_line(wrong):
+    with pytest.raises(InputError, match=r"^pool_ratios: .* is no list of shares") as error:
+        RatioInvariantPooling(wrong)
+    assert "\n" not in str(error.value)
+
+
 def test_an_unknown_pooling_is_one_line():
     with pytest.raises(InputError, match=r"^pooling: 'median' is unknown") as error:
         RatioInvariantPooling((0.1,), "median")

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mmcv import ops
 
+from mmdet_trash.errors import InputError
 from mmdet_trash.models.layers import RoIAlign
 
 
@@ -54,3 +55,11 @@ def test_what_was_given_is_left_as_it_is():
     before = maps.clone(), rois.clone()
     RoIAlign(3, 0.25, 2)(maps, rois)
     assert torch.equal(maps, before[0]) and torch.equal(rois, before[1])
+
+
+@pytest.mark.parametrize("box", [(20.0, 5, 10, 9), (5, 20, 9, 10), (float("nan"), 5, 10, 9), (5, 5, 9, float("nan"))])
+def test_a_roi_inside_out_or_not_a_number_is_one_line(box):
+    rois = torch.tensor([[0, 1, 1, 9, 9], [0, *box]])
+    with pytest.raises(InputError, match=r"^rois: ") as error:
+        RoIAlign(3, 0.25, 2)(torch.randn(1, 3, 8, 9), rois)
+    assert "\n" not in str(error.value)

@@ -118,6 +118,13 @@ def test_the_first_extra_level_takes_the_mean_of_the_context():
     torch.testing.assert_close(outs[4], neck.fpn_convs[4](outs[3]))
 
 
+def test_without_ratios_the_first_extra_level_is_an_fpns():
+    neck, fpn = tiny(**ONE_STAGE, pool_ratios=()), tiny(**{**ONE_STAGE, "rfa_to_extra": False}, pool_ratios=())
+    neck.load_state_dict(fpn.state_dict())
+    inputs = backbone_maps()
+    assert equal(neck(inputs), fpn(inputs))
+
+
 @given(
     height=st.integers(1, 130),
     width=st.integers(1, 130),
@@ -214,7 +221,6 @@ def test_a_ratio_that_is_no_share_is_one_line(ratio):
         ({"pooling": "median"}, "pooling"),
         ({"rfa_to_extra": True}, "rfa_to_extra"),
         ({"rfa_to_extra": True, "add_extra_convs": "on_input", "num_outs": 4}, "rfa_to_extra"),
-        ({"rfa_to_extra": True, "add_extra_convs": "on_input", "pool_ratios": ()}, "rfa_to_extra"),
     ],
 )
 def test_an_argument_that_cannot_be_is_named_in_one_line(options, named):

@@ -269,3 +269,26 @@ def test_the_lateral_losses_fall_in_training(kind):
         optimiser.step()
     assert all(map(math.isfinite, values))
     assert mean(values[-3:]) < 0.6 * mean(values[:3])
+
+
+@pytest.mark.parametrize("kind", ["faster", "cascade", "retina"])
+def test_what_differs_is_merged_as_configs_are(kind):
+    differs = {
+        "bbox_head": {"loss_bbox": {"loss_weight": 3.0}, "loss_cls": {"_delete_": True, "type": "FocalLoss"}},
+        "roi_layer": {"sampling_ratio": 3},
+    }
+    supervision = supervision_of(build(tiny_cfg(kind, **differs)))
+    assert supervision.bbox_head.loss_bbox.loss_weight == 3.0
+    assert type(supervision.bbox_head.loss_bbox) is type(supervision_of(build(tiny_cfg(kind))).bbox_head.loss_bbox)
+    assert type(supervision.bbox_head.loss_cls).__name__ == "FocalLoss"
+    assert all(layer.sampling_ratio == 3 for extract in supervision.roi_extractors for layer in extract.roi_layers)
+    assert all(layer.output_size == (7, 7) or kind == "faster" for layer in supervision.roi_extractors[0].roi_layers)
+
+
+@pytest.mark.parametrize("boxes", [BOXES, ((), ())])
+def test_a_class_loss_of_other_names_is_learnt_under_them(boxes):
+    seesaw = {"_delete_": True, "type": "SeesawLoss", "num_classes": 10, "loss_weight": 1.0}
+    model = build(tiny_cfg("faster", bbox_head={"loss_cls": seesaw}))
+    losses = lateral_losses(losses_of(model, batch(boxes)))
+    assert {"lateral0.loss_cls_objectness", "lateral0.loss_cls_classes"} < losses.keys()
+    assert "lateral0.loss_cls" not in losses

@@ -225,3 +225,28 @@ def test_levels_that_are_not_those_of_the_strides_are_one_line(change, named, ro
     with pytest.raises(InputError, match=f"^{named}: ") as error:
         extractor()(change(feats()), rois)
     assert "\n" not in str(error.value)
+
+
+def test_levels_of_another_width_are_one_line():
+    with pytest.raises(InputError, match=r"^out_channels: 8 is stated") as error:
+        extractor("sum")([*feats()[:3], feats(channels=6)[3]], random_rois())
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_features_can_be_viewed_as_a_head_may(fusion):
+    assert extractor(fusion)(feats(), random_rois()).is_contiguous()
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_without_a_roi_the_operator_is_left_alone(fusion, monkeypatch):
+    """On a GPU mmcv's fails for none."""
+
+    def refuse(*_):
+        raise AssertionError("the operator was called without a RoI")
+
+    extract, maps = extractor(fusion), [feat.requires_grad_() for feat in feats()]
+    for layer in extract.roi_layers:
+        monkeypatch.setattr(layer, "forward", refuse)
+    extract(maps, random_rois(0)).sum().backward()
+    assert all(feat.grad is not None and not feat.grad.any() for feat in maps)

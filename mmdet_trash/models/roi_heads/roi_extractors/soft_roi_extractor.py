@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from mmdet.models.roi_heads.roi_extractors import BaseRoIExtractor
 from mmdet.utils import OptMultiConfig
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmdet_trash.errors import InputError
 from mmdet_trash.models.layers import (
@@ -42,7 +42,7 @@ class SoftRoIExtractor(BaseRoIExtractor):
         init_cfg: initialisation; the fusion has its own.
 
     Raises:
-        InputError: for an unknown fusion, strides that do not rise, or levels that are not those of the strides.
+        InputError: for an unknown fusion, strides that do not rise, or levels of another number, order or width.
 
     Example:
         >>> extract = SoftRoIExtractor(dict(type="RoIAlign", output_size=7), 8, [4, 8])
@@ -81,11 +81,22 @@ class SoftRoIExtractor(BaseRoIExtractor):
         """
         if len(feats) != self.num_inputs:
             raise InputError(f"featmap_strides: {self.featmap_strides} are stated, {len(feats)} levels are given")
+        channels = [feature.shape[1] for feature in feats]
+        if set(channels) != {self.out_channels}:
+            raise InputError(f"out_channels: {self.out_channels} is stated, the levels have {channels}")
         check_level_sizes("feats", feats)
         rois = rois.type_as(feats[0])
         if roi_scale_factor is not None:
             rois = self.roi_rescale(rois, roi_scale_factor)
-        return self.fusion([layer(feature, rois) for layer, feature in zip(self.roi_layers, feats, strict=True)])
+        pooled = [self._pool(layer, feature, rois) for layer, feature in zip(self.roi_layers, feats, strict=True)]
+        # Heads view what they get.
+        return self.fusion(pooled).contiguous()
+
+    def _pool(self, layer: nn.Module, feature: Tensor, rois: Tensor) -> Tensor:
+        if len(rois):
+            return layer(feature, rois)
+        # mmcv's operator wants a RoI, and several processes want each level in the graph.
+        return feature.new_zeros(0, self.out_channels, *layer.output_size) + 0 * feature.sum()
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
         theirs = {
