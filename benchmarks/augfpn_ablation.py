@@ -124,7 +124,7 @@ def report(scores: dict[str, list[float]], args: argparse.Namespace) -> None:
         deviation = standard_error(values) * math.sqrt(len(values))
         against = f"{gain:+.3f} ± {error:.3f}" if compared else ""
         print(f"| {name} | {statistics.mean(values):.3f} ± {deviation:.3f} | {against} | {each} |")
-        cases[name] = {"peer": "fpn", "mAP50": values, "gain": gain, "gain_error": error}
+        cases[name] = {"peer": "fpn", "mAP50": values, "gain": gain}
     print(json.dumps({"benchmark": "augfpn_ablation", "epochs": args.epochs, "cases": cases}))
 
 

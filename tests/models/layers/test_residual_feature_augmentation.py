@@ -54,3 +54,8 @@ def test_its_weights_begin_as_xaviers():
         bound = (6 / (64 + 32)) ** 0.5
         assert bound * 0.95 < conv.weight.abs().max() <= bound
         assert not conv.bias.any()
+
+
+def test_it_has_as_many_parameters_as_the_paper_says():
+    rfa = ResidualFeatureAugmentation(2048, 256)
+    assert sum(parameter.numel() for parameter in rfa.parameters()) == pytest.approx(1.78e6, abs=0.005e6)

@@ -250,3 +250,8 @@ def test_without_a_roi_the_operator_is_left_alone(fusion, monkeypatch):
         monkeypatch.setattr(layer, "forward", refuse)
     extract(maps, random_rois(0)).sum().backward()
     assert all(feat.grad is not None and not feat.grad.any() for feat in maps)
+
+
+def test_it_has_as_many_parameters_as_the_paper_says():
+    extract = SoftRoIExtractor(roi_layer(), 256, STRIDES)
+    assert sum(parameter.numel() for parameter in extract.parameters()) == pytest.approx(0.27e6, abs=0.005e6)
