@@ -6,7 +6,6 @@ from mmdet.utils import OptMultiConfig
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.grad import conv2d_input, conv2d_weight
 
 XAVIER = {"type": "Xavier", "layer": "Conv2d", "distribution": "uniform"}
 
@@ -43,64 +42,59 @@ class AdaptiveSpatialFusion(BaseModule):
 class _Fusion(torch.autograd.Function):
     """The arithmetic, with a backward pass that keeps the maps and nothing else of their size.
 
-    A 1x1 convolution of a concatenation is the sum of each part's own, so the concatenation is never made. Maps are
-    handled as rows of channels, (N·H·W, C), where that convolution is a matrix product.
+    A 1x1 convolution of a concatenation is the sum of each part's own, so the concatenation is never made. Channels
+    are kept last, where that convolution is a matrix product.
     """
 
     @staticmethod
     def forward(
         ctx: Any, squeeze: Tensor, squeeze_bias: Tensor, attention: Tensor, attention_bias: Tensor, *maps: Tensor
     ) -> Tensor:
-        ctx.image_shape = maps[0].shape
-        rows = [_rows(feature) for feature in maps]
+        maps = tuple(feature.contiguous(memory_format=torch.channels_last) for feature in maps)
         with torch.autocast(maps[0].device.type, enabled=False):
-            hidden = _images(_squeeze(rows, squeeze, squeeze_bias), maps[0].shape)
-            weights = _rows(F.conv2d(hidden, attention, attention_bias, padding=1).sigmoid())
-        ctx.save_for_backward(squeeze, squeeze_bias, attention, weights, *rows)
-        fused = rows[0] * weights[:, :1]
-        for i, row in enumerate(rows[1:], start=1):
-            fused.addcmul_(row, weights[:, i, None])
-        return _images(fused, maps[0].shape)
+            hidden = _squeeze(maps, squeeze, squeeze_bias)
+            weights = F.conv2d(hidden, attention, attention_bias, padding=1).sigmoid()
+        ctx.save_for_backward(squeeze, squeeze_bias, attention, weights, *maps)
+        fused = maps[0] * weights[:, :1]
+        for i, feature in enumerate(maps[1:], start=1):
+            fused.addcmul_(feature, weights[:, i, None])
+        return fused
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, ...]:
-        squeeze, squeeze_bias, attention, weights, *rows = ctx.saved_tensors
-        grad = grad.permute(0, 2, 3, 1)  # a view: a copy would be one map more
-        hidden = _images(_squeeze(rows, squeeze, squeeze_bias), ctx.image_shape)
-        grad_weights = torch.stack([(grad * row.view_as(grad)).sum(3).flatten() for row in rows], 1)
+        squeeze, squeeze_bias, attention, weights, *maps = ctx.saved_tensors
+        hidden = _squeeze(maps, squeeze, squeeze_bias)
+        grad_weights = torch.stack([(grad * feature).sum(1) for feature in maps], 1)
         grad_logits = grad_weights * weights * (1 - weights)
-        grad_logits = _images(grad_logits, ctx.image_shape)
-        grad_attention = conv2d_weight(hidden, attention.shape, grad_logits, padding=1)
-        grad_hidden = _rows(conv2d_input(hidden.shape, attention, grad_logits, padding=1) * (hidden > 0))
+        grad_hidden, grad_attention = _conv_backward(grad_logits, hidden, attention, padding=1)
+        grad_hidden *= hidden > 0
         del hidden
-        grad_squeeze = torch.cat([grad_hidden.t() @ row for row in rows], 1)
-        grad_maps = [
-            (grad_hidden @ part).view_as(grad).addcmul_(grad, weight.view(*grad.shape[:3], 1)).permute(0, 3, 1, 2)
-            for part, weight in zip(squeeze.flatten(1).chunk(len(rows), 1), weights.unbind(1), strict=True)
-        ]
+        grad_maps, grad_parts = [], []
+        for i, (feature, part) in enumerate(zip(maps, squeeze.chunk(len(maps), 1), strict=True)):
+            grad_map, grad_part = _conv_backward(grad_hidden, feature, part, padding=0)
+            grad_maps.append(grad_map.addcmul_(grad, weights[:, i, None]))
+            grad_parts.append(grad_part)
         return (
-            grad_squeeze.view_as(squeeze),
-            grad_hidden.sum(0),
+            torch.cat(grad_parts, 1),
+            grad_hidden.sum((0, 2, 3)),
             grad_attention,
             grad_logits.sum((0, 2, 3)),
             *grad_maps,
         )
 
 
-def _squeeze(rows: Sequence[Tensor], weight: Tensor, bias: Tensor) -> Tensor:
-    parts = weight.flatten(1).chunk(len(rows), 1)
-    hidden = F.linear(rows[0], parts[0], bias)
-    for row, part in zip(rows[1:], parts[1:], strict=True):
-        hidden.addmm_(row, part.t())
+def _conv_backward(grad: Tensor, images: Tensor, weight: Tensor, padding: int) -> tuple[Tensor, Tensor]:
+    """Gradients of a convolution's input and weight; the input's channels stay last."""
+    grad_images, grad_weight, _ = torch.ops.aten.convolution_backward(
+        grad, images, weight, None, (1, 1), (padding, padding), (1, 1), False, (0, 0), 1, (True, True, False)
+    )
+    return grad_images, grad_weight
+
+
+def _squeeze(maps: Sequence[Tensor], weight: Tensor, bias: Tensor) -> Tensor:
+    parts = weight.chunk(len(maps), 1)
+    hidden = F.conv2d(maps[0], parts[0], bias)
+    for feature, part in zip(maps[1:], parts[1:], strict=True):
+        hidden += F.conv2d(feature, part)
     return hidden.relu_()
-
-
-def _rows(images: Tensor) -> Tensor:
-    """(N, C, H, W) as (N·H·W, C)."""
-    return images.permute(0, 2, 3, 1).reshape(-1, images.shape[1])
-
-
-def _images(rows: Tensor, shape: Sequence[int]) -> Tensor:
-    """(N·H·W, C) as (N, C, H, W), where `shape` says N, H and W."""
-    return rows.view(shape[0], shape[2], shape[3], rows.shape[1]).permute(0, 3, 1, 2)
