@@ -1,4 +1,5 @@
 import ast
+import importlib
 import subprocess
 import sys
 
@@ -55,3 +56,13 @@ def test_imports_run_one_way():
                 allowed = target == part or level.get(target, -1) < level.get(part, 0)
                 assert allowed, f"{path.relative_to(ROOT)} imports {node.module}"
     assert looked_at > 50
+
+
+@pytest.mark.slow
+def test_what_a_package_says_it_has_it_has():
+    packages = [path.parent for path in (ROOT / "mmdet_trash").rglob("__init__.py")]
+    names = [".".join(path.relative_to(ROOT).parts) for path in packages]
+    assert len(names) > 10
+    for name in names:
+        package = importlib.import_module(name)
+        assert [what for what in getattr(package, "__all__", []) if not hasattr(package, what)] == [], name

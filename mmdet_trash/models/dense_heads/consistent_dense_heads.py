@@ -10,7 +10,7 @@ from mmdet.utils import InstanceList
 from mmengine.config import ConfigDict
 from torch import Tensor
 
-from mmdet_trash.models.roi_heads.consistent_supervision import ConsistentSupervision, SupervisesLaterals, changed
+from mmdet_trash.models.roi_heads.consistent_supervision import ConsistentSupervision, SupervisesLaterals, merge_cfg
 from mmdet_trash.registry import MODELS, TASK_UTILS
 
 DEFAULTS = {
@@ -74,7 +74,7 @@ class ConsistentDenseHead(SupervisesLaterals):
             "featmap_strides": [max(stride) for stride in self.prior_generator.strides],
             "bbox_head": {"in_channels": self.in_channels, "num_classes": self.num_classes},
         }
-        cfg = changed(changed(DEFAULTS, own), consistent_supervision)
+        cfg = merge_cfg(merge_cfg(DEFAULTS, own), consistent_supervision)
         self.proposal_cfg = ConfigDict(cfg.pop("proposal"))
         self.lateral_cfg = ConfigDict(assigner=cfg.pop("assigner"), sampler=cfg.pop("sampler"), pos_weight=-1)
         self.lateral_assigner = TASK_UTILS.build(self.lateral_cfg.assigner)

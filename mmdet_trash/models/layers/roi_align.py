@@ -13,7 +13,8 @@ class RoIAlign(ops.RoIAlign):
 
     A bin is a weighted sum of pixels, with weights that are the same for every channel. They are found once, and
     pixels that are rows of channels are summed, by PyTorch's bags of embeddings; the gradient is the same sum the
-    other way round. On a GPU, or with `sampling_ratio=0` or `pool_mode="max"`, mmcv's operator is used.
+    other way round. On a GPU, or with `sampling_ratio=0` or `pool_mode="max"`, mmcv's operator is used. The operator is
+    that of `Mask R-CNN <https://arxiv.org/abs/1703.06870>`_, section 3.
 
     Args:
         output_size: height and width of the result, or one number for both.
@@ -21,6 +22,9 @@ class RoIAlign(ops.RoIAlign):
         sampling_ratio: samples along each side of a bin.
         pool_mode: `"avg"` or `"max"`.
         aligned: whether pixels' centres, not their corners, are at whole coordinates.
+
+    Raises:
+        InputError: for a RoI that is inside out or not a number.
     """
 
     def forward(self, input: Tensor, rois: Tensor) -> Tensor:
@@ -36,7 +40,7 @@ class _PoolPixels(torch.autograd.Function):
     def forward(ctx: Any, images: Tensor, rois: Tensor, layer: RoIAlign) -> Tensor:
         ctx.shape, ctx.layer = images.shape, layer
         ctx.save_for_backward(rois)
-        pixels, weights = _weights(layer, rois, images.shape)
+        pixels, weights = _bilinear_weights(layer, rois, images.shape)
         rows = images.detach().permute(0, 2, 3, 1).reshape(-1, images.shape[1]).contiguous()
         pooled = F.embedding_bag(pixels, rows, mode="sum", per_sample_weights=weights)
         return pooled.view(len(rois), *layer.output_size, images.shape[1]).permute(0, 3, 1, 2)
@@ -45,7 +49,7 @@ class _PoolPixels(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         num_images, channels, height, width = ctx.shape
-        pixels, weights = _weights(ctx.layer, *ctx.saved_tensors, ctx.shape)
+        pixels, weights = _bilinear_weights(ctx.layer, *ctx.saved_tensors, ctx.shape)
         order = pixels.flatten().argsort()
         counts = pixels.flatten().bincount(minlength=num_images * height * width)
         rows = F.embedding_bag(
@@ -58,7 +62,7 @@ class _PoolPixels(torch.autograd.Function):
         return rows.view(num_images, height, width, channels).permute(0, 3, 1, 2), None, None
 
 
-def _weights(layer: RoIAlign, rois: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:
+def _bilinear_weights(layer: RoIAlign, rois: Tensor, shape: torch.Size) -> tuple[Tensor, Tensor]:
     """Pixels that each bin reads, and their bilinear weights.
 
     Returns:
@@ -72,8 +76,8 @@ def _weights(layer: RoIAlign, rois: Tensor, shape: torch.Size) -> tuple[Tensor, 
     if not (sides >= 0).all():
         raise InputError("rois: a RoI is inside out or not a number; x1 <= x2 and y1 <= y2 are right")
     rows, columns = layer.output_size
-    y, y_weights = _axis_weights(boxes[:, 1], sides[:, 1] / rows, rows, layer.sampling_ratio, height)
-    x, x_weights = _axis_weights(boxes[:, 0], sides[:, 0] / columns, columns, layer.sampling_ratio, width)
+    y, y_weights = _bilinear_weights_along(boxes[:, 1], sides[:, 1] / rows, rows, layer.sampling_ratio, height)
+    x, x_weights = _bilinear_weights_along(boxes[:, 0], sides[:, 0] / columns, columns, layer.sampling_ratio, width)
     y = y + (rois[:, 0].long() * height)[:, None, None]
     pixels = y[:, :, None, :, None] * width + x[:, None, :, None, :]
     weights = y_weights[:, :, None, :, None] * x_weights[:, None, :, None, :]
@@ -81,7 +85,7 @@ def _weights(layer: RoIAlign, rois: Tensor, shape: torch.Size) -> tuple[Tensor, 
     return pixels.reshape(-1, count), weights.reshape(-1, count)
 
 
-def _axis_weights(start: Tensor, side: Tensor, bins: int, samples: int, size: int) -> tuple[Tensor, Tensor]:
+def _bilinear_weights_along(start: Tensor, side: Tensor, bins: int, samples: int, size: int) -> tuple[Tensor, Tensor]:
     """Along one axis: the two pixels about each sample of each bin, and their shares of the bin.
 
     Args:

@@ -10,5 +10,4 @@ __all__ = [
     "SoftRoIExtractor",
     "StandardRoIHead",
     "SupervisesLaterals",
-    "changed",
 ]

@@ -6,7 +6,7 @@ from mmdet.models import roi_heads
 from mmdet.models.task_modules.samplers import SamplingResult
 from torch import Tensor
 
-from mmdet_trash.models.roi_heads.consistent_supervision import ConsistentSupervision, SupervisesLaterals, changed
+from mmdet_trash.models.roi_heads.consistent_supervision import ConsistentSupervision, SupervisesLaterals, merge_cfg
 from mmdet_trash.registry import MODELS
 
 
@@ -25,7 +25,7 @@ class ConsistentRoIHead(SupervisesLaterals):
         if consistent_supervision is not None:
             head, extractor = (_first(kwargs[name]) for name in ("bbox_head", "bbox_roi_extractor"))
             like_main = {name: extractor[name] for name in ("roi_layer", "out_channels", "featmap_strides")}
-            cfg = changed({**like_main, "bbox_head": head}, consistent_supervision)
+            cfg = merge_cfg({**like_main, "bbox_head": head}, consistent_supervision)
             self.consistent_supervision = ConsistentSupervision(**cfg)
 
 

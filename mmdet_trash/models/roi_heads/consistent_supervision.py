@@ -77,7 +77,7 @@ class ConsistentSupervision(BaseModule):
         return losses
 
 
-def changed(defaults: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def merge_cfg(defaults: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Change a nested config in some of its values, as a config changes its base's: `_delete_` works too."""
     cfg = Config(copy.deepcopy(dict(defaults)))
     cfg.merge_from_dict(copy.deepcopy(dict(changes)))
