@@ -123,7 +123,8 @@ def report(scores: dict[str, list[float]], args: argparse.Namespace) -> None:
         each = " ".join(f"{value:.3f}" for value in values)
         deviation = standard_error(values) * math.sqrt(len(values))
         against = f"{gain:+.3f} ± {error:.3f}" if compared else ""
-        print(f"| {name} | {statistics.mean(values):.3f} ± {deviation:.3f} | {against} | {each} |")
+        line = f"| {name} | {statistics.mean(values):.3f} ± {deviation:.3f} | {against} | {each} |"
+        print(line.replace(" ± nan", ""))  # unknown from one run
         cases[name] = {"peer": "fpn", "mAP50": values, "gain": gain}
     print(json.dumps({"benchmark": "augfpn_ablation", "epochs": args.epochs, "cases": cases}))
 
