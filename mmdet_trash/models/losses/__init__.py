@@ -1,0 +1,31 @@
+"""Losses of boxes and classes."""
+
+from mmdet_trash.models.losses.iou_losses import (
+    AlphaIoULoss,
+    CIoULoss,
+    DIoULoss,
+    EIoULoss,
+    FocalEIoULoss,
+    GIoULoss,
+    InnerIoULoss,
+    IoULoss,
+    MPDIoULoss,
+    SIoULoss,
+    bbox_iou_loss,
+)
+from mmdet_trash.models.losses.wiou_loss import WIoULoss
+
+__all__ = [
+    "AlphaIoULoss",
+    "CIoULoss",
+    "DIoULoss",
+    "EIoULoss",
+    "FocalEIoULoss",
+    "GIoULoss",
+    "InnerIoULoss",
+    "IoULoss",
+    "MPDIoULoss",
+    "SIoULoss",
+    "WIoULoss",
+    "bbox_iou_loss",
+]
