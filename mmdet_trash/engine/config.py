@@ -101,7 +101,7 @@ def set_classes(cfg: Config, classes: tuple[str, ...], loader: str, source: str)
             )
         dataset.metainfo = {**(dataset.get("metainfo") or {}), "classes": classes}
     changed = False
-    for node in _walk(cfg.model):
+    for node in walk(cfg.model):
         if node.get("num_classes") not in (None, len(classes)):
             node["num_classes"] = len(classes)
             changed = True
@@ -112,7 +112,7 @@ def set_classes(cfg: Config, classes: tuple[str, ...], loader: str, source: str)
 def train_from_scratch(cfg: Config) -> None:
     """Do without initial weights: none are loaded, nothing is frozen, batch norm is trained."""
     cfg.load_from = None
-    for node in _walk(cfg.model):
+    for node in walk(cfg.model):
         init_cfg = node.get("init_cfg")
         if isinstance(init_cfg, list):
             node["init_cfg"] = [init for init in init_cfg if init.get("type") != "Pretrained"]
@@ -197,12 +197,12 @@ def _datasets(cfg: Config, loader: str) -> Iterator[Any]:
         waiting += [dataset.dataset] if "dataset" in dataset else dataset.get("datasets", [])
 
 
-def _walk(node: Any) -> Iterator[dict]:
+def walk(node: Any) -> Iterator[dict]:
     """Every dict of a nested config."""
     if isinstance(node, dict):
         yield node
         for value in node.values():
-            yield from _walk(value)
+            yield from walk(value)
     elif isinstance(node, (list, tuple)):
         for value in node:
-            yield from _walk(value)
+            yield from walk(value)

@@ -1,9 +1,10 @@
 """MMEngine's runner, with a config's mistakes told in one line."""
 
 import difflib
+import inspect
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from mmengine.runner import Runner
 
 import mmdet_trash.registry as registry_module
 from mmdet_trash.engine.checkpoint import use_safe_loaders
+from mmdet_trash.engine.config import walk
 from mmdet_trash.errors import InputError
 from mmdet_trash.files import check_writable
+from mmdet_trash.models.layers.nms import nms_types
 
 STARTED_BY = {
     "pytorch": ("RANK", "torchrun --nproc_per_node GPUS"),
@@ -31,7 +34,7 @@ def build_runner(cfg: Config) -> Runner:
     """Build MMEngine's runner; checkpoints load without executing anything.
 
     Raises:
-        InputError: when the work dir cannot be written or a `type` of the config is unknown.
+        InputError: when the work dir cannot be written, or a `type` of the config is unknown or takes no such argument.
     """
     use_safe_loaders()
     check_writable(Path(cfg.work_dir) / "checkpoint")
@@ -39,6 +42,7 @@ def build_runner(cfg: Config) -> Runner:
     if isinstance(optimizer, str) and registry_module.OPTIMIZERS.get(optimizer) is None:
         # MMEngine looks this one up itself and stumbles over finding none.
         raise _unknown_type("optimizer", optimizer)
+    check_nms(cfg)
     launcher = cfg.get("launcher", "none")
     if launcher in STARTED_BY and STARTED_BY[launcher][0] not in os.environ:
         variable, command = STARTED_BY[launcher]
@@ -67,9 +71,28 @@ def config_mistakes() -> Iterator[None]:
         raise InputError(f"config: {found[1]} takes no argument {found[2]!r}") from error
 
 
-def _unknown_type(kind: str, name: str) -> InputError:
-    """Name the nearest type in the registry of a kind and its parents."""
-    known: list[str] = []
+def check_nms(cfg: Config) -> None:
+    """Refuse what mmcv would stumble over at the first prediction: an unknown kind of suppression, or its arguments."""
+    types = nms_types()
+    for node in walk(cfg.to_dict()):
+        nms = node.get("nms")
+        if not isinstance(nms, dict) or not isinstance(nms.get("type", "nms"), str):
+            continue
+        name = nms.get("type", "nms")
+        if name not in types:
+            raise _unknown_type("nms", name, list(types))
+        taken = {"type", "class_agnostic", "split_thr", *inspect.signature(types[name]).parameters}
+        if hasattr(types[name], "__wrapped__"):
+            taken.add("iou_thr")  # a name of old, which mmcv translates for its own
+        if wrong := [argument for argument in nms if argument not in taken]:
+            raise InputError(
+                f"config: nms type {name!r} takes no argument {wrong[0]!r}; _delete_=True drops what is inherited"
+            )
+
+
+def _unknown_type(kind: str, name: str, known: Sequence[str] = ()) -> InputError:
+    """Name the nearest of the known types and of those in the registry of a kind and its parents."""
+    known = list(known)
     for registry in vars(registry_module).values():
         if isinstance(registry, Registry) and registry.name == kind:
             while registry is not None:

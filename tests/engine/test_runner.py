@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from mmdet_trash.engine.runner import build_runner, config_mistakes
+from mmdet_trash.engine.runner import build_runner, check_nms, config_mistakes
 from mmdet_trash.errors import InputError
 
 
@@ -37,3 +37,35 @@ def test_other_faults_keep_their_traceback(error):
     with pytest.raises(type(error)) as caught, config_mistakes():
         raise error
     assert caught.value is error
+
+
+@pytest.mark.parametrize(
+    ("nms", "message"),
+    [
+        ({"type": "diu_nms", "iou_threshold": 0.5}, "config: nms type 'diu_nms' is unknown; did you mean 'diou_nms'?"),
+        (
+            {"type": "matrix_nms", "iou_threshold": 0.5},
+            "config: nms type 'matrix_nms' takes no argument 'iou_threshold'; _delete_=True drops what is inherited",
+        ),
+        ({"iou": 0.5}, "config: nms type 'nms' takes no argument 'iou'; _delete_=True drops what is inherited"),
+    ],
+)
+def test_a_suppression_that_mmcv_would_stumble_over_is_told_at_once(tmp_path, nms, message):
+    with pytest.raises(InputError) as error:
+        build_runner(Config({"work_dir": str(tmp_path), "model": {"test_cfg": [{"rcnn": {"nms": nms}}]}}))
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    "nms",
+    [
+        {"type": "nms", "iou_threshold": 0.5, "class_agnostic": True, "split_thr": 100, "max_num": 3},
+        {"iou_thr": 0.5},
+        {"type": "soft_nms", "method": "gaussian", "min_score": 0.05},
+        {"type": "diou_nms", "iou_threshold": 0.5},
+        {"type": "matrix_nms", "kernel": "linear"},
+        None,
+    ],
+)
+def test_a_suppression_of_mmcvs_or_ours_passes(nms):
+    check_nms(Config({"nms": nms}))

@@ -4,7 +4,9 @@ from mmdet_trash.models.layers.adaptive_channel_fusion import AdaptiveChannelFus
 from mmdet_trash.models.layers.adaptive_spatial_fusion import AdaptiveSpatialFusion
 from mmdet_trash.models.layers.augmented_lateral import AugmentedLateral
 from mmdet_trash.models.layers.authors_keys import rename_keys
+from mmdet_trash.models.layers.box_pairs import BoxPairs
 from mmdet_trash.models.layers.level_sizes import check_level_sizes
+from mmdet_trash.models.layers.nms import diou_nms, matrix_nms
 from mmdet_trash.models.layers.ratio_invariant_pooling import RatioInvariantPooling
 from mmdet_trash.models.layers.residual_feature_augmentation import ResidualFeatureAugmentation
 from mmdet_trash.models.layers.roi_align import RoIAlign
@@ -13,9 +15,12 @@ __all__ = [
     "AdaptiveChannelFusion",
     "AdaptiveSpatialFusion",
     "AugmentedLateral",
+    "BoxPairs",
     "RatioInvariantPooling",
     "ResidualFeatureAugmentation",
     "RoIAlign",
     "check_level_sizes",
+    "diou_nms",
+    "matrix_nms",
     "rename_keys",
 ]

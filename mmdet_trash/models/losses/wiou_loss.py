@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from mmdet_trash.errors import InputError
-from mmdet_trash.models.layers.box_pairs import BoxPairs
+from mmdet_trash.models.layers import BoxPairs
 from mmdet_trash.models.losses.iou_losses import BBoxIoULoss
 from mmdet_trash.registry import MODELS
 

@@ -1,4 +1,4 @@
-"""Does a box find its target? `pytest tests/models/losses/test_convergence.py -s` prints how many steps each loss takes."""
+"""Does a box find its target? With `pytest -s` a table says how many steps each loss takes."""
 
 import importlib
 import math
