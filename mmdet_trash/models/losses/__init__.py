@@ -1,5 +1,7 @@
 """Losses of boxes and classes."""
 
+from mmdet_trash.models.losses.class_balance import effective_number_weights
+from mmdet_trash.models.losses.class_losses import CrossEntropyLoss, FocalLoss
 from mmdet_trash.models.losses.iou_losses import (
     AlphaIoULoss,
     CIoULoss,
@@ -18,9 +20,11 @@ from mmdet_trash.models.losses.wiou_loss import WIoULoss
 __all__ = [
     "AlphaIoULoss",
     "CIoULoss",
+    "CrossEntropyLoss",
     "DIoULoss",
     "EIoULoss",
     "FocalEIoULoss",
+    "FocalLoss",
     "GIoULoss",
     "InnerIoULoss",
     "IoULoss",
@@ -28,4 +32,5 @@ __all__ = [
     "SIoULoss",
     "WIoULoss",
     "bbox_iou_loss",
+    "effective_number_weights",
 ]

@@ -1,0 +1,72 @@
+from typing import Any
+
+import numpy as np
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.runner import Runner
+from torch import nn
+
+from mmdet_trash.errors import InputError
+from mmdet_trash.models.losses import effective_number_weights
+from mmdet_trash.registry import HOOKS
+
+
+@HOOKS.register_module()
+class ClassBalanceHook(Hook):
+    """Weigh classes, in the loss of every head that tells them apart, by how few boxes the training data has of them.
+
+    The counts are those of the dataset that is trained on, so that each fold has its own. Weights that a config states
+    already, as DETR's of the background, are multiplied.
+
+    Args:
+        beta: see :func:`mmdet_trash.models.losses.effective_number_weights`.
+    """
+
+    def __init__(self, beta: float = 0.999) -> None:
+        effective_number_weights([], beta)  # refuses a beta out of range
+        self.beta = beta
+
+    def before_train(self, runner: Runner) -> None:
+        """Set `class_weight` of the losses.
+
+        Raises:
+            InputError: when a head's loss takes none, or no head has the data's classes.
+        """
+        dataset = runner.train_dataloader.dataset
+        classes = dataset.metainfo["classes"]
+        weights = effective_number_weights(count_boxes(dataset, len(classes)), self.beta)
+        heads = [
+            module
+            for module in runner.model.modules()
+            if isinstance(getattr(module, "loss_cls", None), nn.Module)
+            and getattr(module, "num_classes", None) == len(classes)
+        ]
+        if not heads:
+            raise InputError(f"ClassBalanceHook: no head has a loss_cls of the data's {len(classes)} classes")
+        for head in heads:
+            weigh_classes(head.loss_cls, weights, type(head).__name__)
+        shown = ", ".join(f"{name} {weight:.2f}" for name, weight in zip(classes, weights, strict=True))
+        print_log(f"class weights in {len(heads)} heads: {shown}", logger="current")
+
+
+def count_boxes(dataset: Any, num_classes: int) -> np.ndarray:
+    """Boxes of each class, (C,), crowds left out, in a dataset or in what a wrapper holds."""
+    while not hasattr(dataset, "get_data_info"):
+        dataset = dataset.dataset
+    labels = [
+        instance["bbox_label"]
+        for index in range(len(dataset))
+        for instance in dataset.get_data_info(index)["instances"]
+        if not instance["ignore_flag"]
+    ]
+    return np.bincount(np.asarray(labels, dtype=np.int64), minlength=num_classes)
+
+
+def weigh_classes(loss: nn.Module, weights: np.ndarray, head: str) -> None:
+    """Multiply a loss's weights of C classes; one over all of a softmax has another, for the background, last."""
+    if not hasattr(loss, "class_weight"):
+        name = type(loss).__name__
+        raise InputError(f"ClassBalanceHook: {name} of {head} takes no class_weight; CrossEntropyLoss and FocalLoss do")
+    weights = weights if loss.use_sigmoid else np.append(weights, 1.0)
+    stated = np.ones(len(weights)) if loss.class_weight is None else np.asarray(loss.class_weight, dtype=np.float64)
+    loss.class_weight = (weights * stated).tolist()
