@@ -24,6 +24,7 @@ from mmdet_trash.models.layers import diou_nms
 from mmdet_trash.models.losses import bbox_iou_loss
 from mmdet_trash.models.losses.iou_losses import KINDS
 
+# Its package holds a function of the module's name.
 THEIRS = importlib.import_module("mmdet.models.losses.iou_loss")
 OTHER_MEANING = ("ciou", "eiou")
 THEIR_OPTIONS: dict[str, dict[str, Any]] = {"iou": {"mode": "linear"}, "siou": {"neg_gamma": True}}

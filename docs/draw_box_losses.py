@@ -19,6 +19,7 @@ from mmdet_trash.cli import run
 from mmdet_trash.models.losses import bbox_iou_loss
 from mmdet_trash.models.losses.iou_losses import KINDS
 
+# Its package holds a function of the module's name.
 THEIRS = importlib.import_module("mmdet.models.losses.iou_loss")
 TARGET = (0.0, 0.0, 96.0, 64.0)
 STYLE = {

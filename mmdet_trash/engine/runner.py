@@ -4,7 +4,7 @@ import difflib
 import inspect
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from mmdet_trash.engine.checkpoint import use_safe_loaders
 from mmdet_trash.engine.config import walk
 from mmdet_trash.errors import InputError
 from mmdet_trash.files import check_writable
-from mmdet_trash.models.layers.nms import nms_types
+from mmdet_trash.models.layers.nms import NMS_TYPES
 
 STARTED_BY = {
     "pytorch": ("RANK", "torchrun --nproc_per_node GPUS"),
@@ -72,25 +72,29 @@ def config_mistakes() -> Iterator[None]:
 
 
 def check_nms(cfg: Config) -> None:
-    """Refuse what mmcv would stumble over at the first prediction: an unknown kind of suppression, or its arguments."""
-    types = nms_types()
+    """Refuse what mmcv would stumble over at the first prediction.
+
+    Raises:
+        InputError: for an unknown type of suppression, or a missing or unknown argument of one.
+    """
     for node in walk(cfg.to_dict()):
         nms = node.get("nms")
         if not isinstance(nms, dict) or not isinstance(nms.get("type", "nms"), str):
             continue
+        # mmcv takes these for itself, and knows its own threshold by an older name too.
+        options = {key: value for key, value in nms.items() if key not in ("type", "class_agnostic", "split_thr")}
         name = nms.get("type", "nms")
-        if name not in types:
-            raise _unknown_type("nms", name, list(types))
-        taken = {"type", "class_agnostic", "split_thr", *inspect.signature(types[name]).parameters}
-        if hasattr(types[name], "__wrapped__"):
-            taken.add("iou_thr")  # a name of old, which mmcv translates for its own
-        if wrong := [argument for argument in nms if argument not in taken]:
-            raise InputError(
-                f"config: nms type {name!r} takes no argument {wrong[0]!r}; _delete_=True drops what is inherited"
-            )
+        if name not in NMS_TYPES:
+            raise _unknown_type("nms", name, NMS_TYPES)
+        if name in ("nms", "soft_nms") and "iou_thr" in options:
+            options["iou_threshold"] = options.pop("iou_thr")
+        try:
+            inspect.signature(NMS_TYPES[name]).bind("boxes", "scores", **options)
+        except TypeError as error:
+            raise InputError(f"config: nms type {name!r} {error}; _delete_=True drops what is inherited") from error
 
 
-def _unknown_type(kind: str, name: str, known: Sequence[str] = ()) -> InputError:
+def _unknown_type(kind: str, name: str, known: Iterable[str] = ()) -> InputError:
     """Name the nearest of the known types and of those in the registry of a kind and its parents."""
     known = list(known)
     for registry in vars(registry_module).values():

@@ -43,11 +43,17 @@ def test_other_faults_keep_their_traceback(error):
     ("nms", "message"),
     [
         ({"type": "diu_nms", "iou_threshold": 0.5}, "config: nms type 'diu_nms' is unknown; did you mean 'diou_nms'?"),
+        ({"type": "batched_nms"}, "config: nms type 'batched_nms' is unknown; did you mean 'matrix_nms'?"),
         (
             {"type": "matrix_nms", "iou_threshold": 0.5},
-            "config: nms type 'matrix_nms' takes no argument 'iou_threshold'; _delete_=True drops what is inherited",
+            "config: nms type 'matrix_nms' got an unexpected keyword argument 'iou_threshold'; "
+            "_delete_=True drops what is inherited",
         ),
-        ({"iou": 0.5}, "config: nms type 'nms' takes no argument 'iou'; _delete_=True drops what is inherited"),
+        (
+            {"type": "diou_nms"},
+            "config: nms type 'diou_nms' missing a required argument: 'iou_threshold'; "
+            "_delete_=True drops what is inherited",
+        ),
     ],
 )
 def test_a_suppression_that_mmcv_would_stumble_over_is_told_at_once(tmp_path, nms, message):

@@ -1,6 +1,8 @@
 from typing import Any
 
 import numpy as np
+from mmdet.models.roi_heads.bbox_heads import BBoxHead
+from mmengine.dataset import ConcatDataset
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
@@ -44,15 +46,17 @@ class ClassBalanceHook(Hook):
         if not heads:
             raise InputError(f"ClassBalanceHook: no head has a loss_cls of the data's {len(classes)} classes")
         for head in heads:
-            weigh_classes(head.loss_cls, weights, type(head).__name__)
+            scale_class_weight(head, weights)
         shown = ", ".join(f"{name} {weight:.2f}" for name, weight in zip(classes, weights, strict=True))
         print_log(f"class weights in {len(heads)} heads: {shown}", logger="current")
 
 
 def count_boxes(dataset: Any, num_classes: int) -> np.ndarray:
-    """Boxes of each class, (C,), crowds left out, in a dataset or in what a wrapper holds."""
-    while not hasattr(dataset, "get_data_info"):
-        dataset = dataset.dataset
+    """Boxes of each class, (C,), crowds left out. What a wrapper repeats or mixes counts once."""
+    if isinstance(dataset, ConcatDataset):
+        return sum(count_boxes(part, num_classes) for part in dataset.datasets)
+    if hasattr(dataset, "dataset"):
+        return count_boxes(dataset.dataset, num_classes)
     labels = [
         instance["bbox_label"]
         for index in range(len(dataset))
@@ -62,11 +66,25 @@ def count_boxes(dataset: Any, num_classes: int) -> np.ndarray:
     return np.bincount(np.asarray(labels, dtype=np.int64), minlength=num_classes)
 
 
-def weigh_classes(loss: nn.Module, weights: np.ndarray, head: str) -> None:
-    """Multiply a loss's weights of C classes; one over all of a softmax has another, for the background, last."""
+def scale_class_weight(head: nn.Module, weights: np.ndarray) -> None:
+    """Multiply the `class_weight` of a head's `loss_cls`.
+
+    MMDetection's cross entropy of sigmoids takes it for positives alone.
+
+    Args:
+        head: its channels are the classes, and last the background where it is a RoI head or has a softmax.
+        weights: (C,); the background keeps its own.
+
+    Raises:
+        InputError: when the loss takes none.
+    """
+    loss = head.loss_cls
     if not hasattr(loss, "class_weight"):
-        name = type(loss).__name__
-        raise InputError(f"ClassBalanceHook: {name} of {head} takes no class_weight; CrossEntropyLoss and FocalLoss do")
-    weights = weights if loss.use_sigmoid else np.append(weights, 1.0)
-    stated = np.ones(len(weights)) if loss.class_weight is None else np.asarray(loss.class_weight, dtype=np.float64)
-    loss.class_weight = (weights * stated).tolist()
+        names = f"{type(loss).__name__} of {type(head).__name__}"
+        raise InputError(f"ClassBalanceHook: {names} takes no class_weight; CrossEntropyLoss and FocalLoss do")
+    factors = np.ones(len(weights) + (isinstance(head, BBoxHead) or not loss.use_sigmoid))
+    if loss.class_weight is not None:
+        stated = np.asarray(loss.class_weight, dtype=np.float64)[: len(factors)]
+        factors[: len(stated)] = stated
+    factors[: len(weights)] *= weights
+    loss.class_weight = factors.tolist()

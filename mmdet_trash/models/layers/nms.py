@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numba
 import numpy as np
 import torch
-from mmcv.ops import batched_nms
+from mmcv.ops import batched_nms, nms, soft_nms
 from torch import Tensor
 
 from mmdet_trash.errors import InputError
@@ -17,16 +17,15 @@ from mmdet_trash.models.layers.box_pairs import BoxPairs
 
 Suppression = Callable[..., tuple[Tensor, Tensor]]
 
+NMS_TYPES: dict[str, Suppression] = {"nms": nms, "soft_nms": soft_nms}
+"""What `nms=dict(type=…)` can name for boxes, mmcv's and ours."""
+
 
 def nms_type(function: Suppression) -> Suppression:
     """Let configs name a function: mmcv looks for the name among its own, in the module of `batched_nms`."""
     batched_nms.__globals__[function.__name__] = function
+    NMS_TYPES[function.__name__] = function
     return function
-
-
-def nms_types() -> dict[str, Suppression]:
-    """What `nms=dict(type=…)` can name, mmcv's and ours."""
-    return {name: value for name, value in batched_nms.__globals__.items() if "nms" in name and callable(value)}
 
 
 @nms_type
@@ -67,7 +66,15 @@ def diou_nms(
     return _best(boxes, scores, order[torch.from_numpy(kept).to(order.device)], max_num)
 
 
-@numba.njit(cache=True)
+def compiled(function: Callable) -> Callable:
+    """Compile a function, and keep the result on the disk where there is a place for it."""
+    try:
+        return numba.njit(cache=True)(function)
+    except RuntimeError:  # neither the package's folder nor the user's can be written
+        return numba.njit(function)
+
+
+@compiled
 def _keep_by_diou(boxes: np.ndarray, threshold: float) -> np.ndarray:
     """Which of (N, 4) boxes, the best first, are kept: (N,) bool."""
     kept = np.ones(len(boxes), np.bool_)
@@ -98,16 +105,16 @@ def matrix_nms(
     nms_pre: int = 1000,
     max_num: int = -1,
 ) -> tuple[Tensor, Tensor]:
-    """Lower scores by how much better boxes overlap a box, all at once.
+    """Lower scores by how much better boxes overlap a box, all at once, in place of removing boxes.
 
-    Matrix NMS of `SOLOv2 <https://arxiv.org/abs/2003.10152>`_, section 3.3, on boxes. A better box counts the less, the
-    more it is itself overlapped by one better still. There is no threshold, and no box is removed but by its score.
+    Matrix NMS of `SOLOv2 <https://arxiv.org/abs/2003.10152>`_, on boxes. A better box counts the less, the more it is
+    itself overlapped by one better still.
 
     Args:
         boxes: (N, 4), xyxy in pixels.
         scores: (N,).
         kernel: `"gaussian"`, whose factor is `exp(-sigma IoU²)`, or `"linear"`, `1 - IoU`.
-        sigma: of the Gaussian.
+        sigma: of the Gaussian; it multiplies, as in the release.
         min_score: boxes whose lowered score is below it are dropped.
         nms_pre: how many of the highest scores are looked at; time and memory grow by the square.
         max_num: how many are kept at most, if it is above 0.
@@ -125,7 +132,7 @@ def matrix_nms(
         return _best(boxes, scores, order, max_num)
     columns = boxes[order].float().t()
     # Of each pair the row is the better box.
-    iou = BoxPairs.of_columns(columns[:, :, None], columns[:, None], eps=1e-7).iou.triu(1)
+    iou = BoxPairs.from_columns(columns[:, :, None], columns[:, None], eps=1e-7).iou.triu(1)
     highest = iou.amax(0)[:, None]
     if kernel == "gaussian":
         factors = torch.exp(sigma * (highest.square() - iou.square()))

@@ -31,19 +31,44 @@ class CrossEntropyLoss(losses.CrossEntropyLoss):
         super().__init__(*args, **kwargs)
         if not 0 <= label_smoothing < 1:
             raise InputError(f"label_smoothing: {label_smoothing} is given, 0 or more and below 1 is right")
-        if label_smoothing and (self.use_mask or self.ignore_index is not None):
-            raise InputError("label_smoothing: use_mask and ignore_index do not go with it")
+        if label_smoothing and (self.use_mask or self.ignore_index is not None or self.avg_non_ignore):
+            raise InputError("label_smoothing: use_mask, ignore_index and avg_non_ignore do not go with it")
         self.label_smoothing = label_smoothing
 
     def forward(
-        self, cls_score: Tensor, label: Tensor, weight: Tensor | None = None, *args: Any, **kwargs: Any
+        self,
+        cls_score: Tensor,
+        label: Tensor,
+        weight: Tensor | None = None,
+        avg_factor: float | None = None,
+        reduction_override: str | None = None,
+        ignore_index: int | None = None,
+        **kwargs: Any,
     ) -> Tensor:
-        """Loss of (N, C) logits with labels (N,), or (N, C) as shares; C is background where a sigmoid is used."""
+        """Loss of a batch; without smoothing, whatever MMDetection's takes.
+
+        Args:
+            cls_score: (N, C) logits; the last channel of a softmax is the background.
+            label: (N,), where C is the background of sigmoids, or (N, C) shares.
+            weight: (N,) or, for sigmoids, (N, C).
+            avg_factor: what the sum is divided by.
+            reduction_override: in place of the module's own.
+            ignore_index: a label to leave out.
+            **kwargs: as for MMDetection's.
+
+        Returns:
+            A number; without a reduction (N,), or (N, C) for sigmoids.
+
+        Raises:
+            InputError: for smoothing of other than (N, C) logits, or of labels to ignore.
+        """
         if self.label_smoothing:
+            if cls_score.ndim != 2 or ignore_index is not None:
+                raise InputError("label_smoothing: logits (N, C) without an ignore_index are right")
             label = self._smooth(cls_score, label)
             if self.use_sigmoid and weight is not None and weight.ndim == 1:
                 weight = weight[:, None]
-        return super().forward(cls_score, label, weight, *args, **kwargs)
+        return super().forward(cls_score, label, weight, avg_factor, reduction_override, ignore_index, **kwargs)
 
     def _smooth(self, cls_score: Tensor, label: Tensor) -> Tensor:
         channels = cls_score.shape[1]
@@ -62,9 +87,12 @@ class FocalLoss(losses.FocalLoss):
     Args:
         use_sigmoid: each class a sigmoid, as in one-stage heads, or all classes and the background one softmax.
         gamma: how much less what is already right counts.
-        alpha: weight of objects; `1 - alpha` is that of the background.
+        alpha: weight of what is an object, and of a class's own boxes among sigmoids; `1 - alpha` is that of the rest.
         class_weight: (C,) or (C + 1,), further weights of the boxes of each class, and of the background if given.
         **kwargs: as for MMDetection's.
+
+    Raises:
+        InputError: for a softmax of what is activated already.
     """
 
     def __init__(
@@ -76,6 +104,8 @@ class FocalLoss(losses.FocalLoss):
         **kwargs: Any,
     ) -> None:
         super().__init__(gamma=gamma, alpha=alpha, **kwargs)
+        if self.activated and not use_sigmoid:
+            raise InputError("activated: goes with use_sigmoid=True")
         self.use_sigmoid, self.class_weight = use_sigmoid, class_weight
 
     def forward(
@@ -86,7 +116,17 @@ class FocalLoss(losses.FocalLoss):
         avg_factor: float | None = None,
         reduction_override: str | None = None,
     ) -> Tensor:
-        """Loss of (N, C) logits, of (N, C + 1) for a softmax, with labels (N,) of which C is the background.
+        """Loss of a batch.
+
+        Args:
+            pred: logits, (N, C) of sigmoids or (N, C + 1) of a softmax, whose last channel is the background.
+            target: (N,) labels, of which C is the background; for sigmoids without weights of classes also (N, C).
+            weight: (N,), or as MMDetection's takes it.
+            avg_factor: what the sum is divided by.
+            reduction_override: in place of the module's own.
+
+        Returns:
+            A number; without a reduction (N,), or (N, C) for sigmoids.
 
         Raises:
             InputError: for weights of classes, or a softmax, with labels that are one-hot.
@@ -95,11 +135,14 @@ class FocalLoss(losses.FocalLoss):
             raise InputError(f"target: {tuple(target.shape)} is given, labels (N,) are right")
         if self.class_weight is not None:
             of_class = F.pad(pred.new_tensor(self.class_weight), (0, 1), value=1.0)[target]
-            weight = of_class if weight is None else weight * of_class
+            if weight is None:
+                weight = of_class
+            else:  # of samples, or of each class too, flat or not
+                weight = (weight.reshape(len(target), -1) * of_class[:, None]).reshape(weight.shape)
         if self.use_sigmoid:
             return super().forward(pred, target, weight, avg_factor, reduction_override)
         log_p = pred.log_softmax(1).gather(1, target[:, None]).squeeze(1)
         background = (target == pred.shape[1] - 1).to(pred)
         alpha = self.alpha + (1 - 2 * self.alpha) * background
-        loss = -alpha * (1 - log_p.exp()).pow(self.gamma) * log_p
+        loss = -alpha * (1 - log_p.exp()).clamp(min=1e-6).pow(self.gamma) * log_p
         return self.loss_weight * weight_reduce_loss(loss, weight, reduction_override or self.reduction, avg_factor)

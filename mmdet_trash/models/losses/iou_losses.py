@@ -1,42 +1,44 @@
-"""Box losses of IoU and its kin: one function for all kinds, and a module for each.
+"""IoU-based box losses: one function for all kinds, and a module for each.
 
-Where a kind's formula has a coefficient that is "without gradient", it is a number to autograd, as its paper trains.
+A coefficient that a docstring calls "without gradient" is detached, as its paper has it; Focal-EIoU says why its is.
 """
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import mmdet.models.losses
 import torch
 from mmdet.models.losses.utils import weight_reduce_loss
 from torch import Tensor, nn
 
 from mmdet_trash.errors import InputError
-from mmdet_trash.models.layers.box_pairs import BoxPairs, squared_length
+from mmdet_trash.models.layers.box_pairs import BoxPairs, area, squared_length
 from mmdet_trash.registry import MODELS
 
 
 def bbox_iou_loss(pred: Tensor, target: Tensor, kind: str, eps: float = 1e-7, **options: Any) -> Tensor:
-    """Loss of each predicted box beside its target, 0 where they are the same.
+    """Loss of each predicted box beside its target, 0 where they are the same box.
 
-    Half precision is computed, and returned, in float32. A side of no length, boxes apart and targets that are no more
-    than a point (the negatives of MMDetection's heads) give finite losses and gradients.
+    Half precision is computed, and returned, in float32. Sides of no length, boxes apart and targets that are points
+    (those of negatives in MMDetection's heads) give finite losses and gradients; of two equal points the IoU is 0.
 
     Args:
         pred: (N, 4), xyxy in pixels.
         target: (N, 4), xyxy in pixels.
         kind: one of `iou`, `giou`, `diou`, `ciou`, `eiou`, `siou`, `mpdiou`, `alpha_ciou`, `wiou`, `inner_ciou` and
             `focal_eiou`; the modules of this file say what each is.
-        eps: the least area or squared length, in pixels squared, that is divided by.
-        **options: what the kind's module takes beside `eps`, `reduction` and `loss_weight`: `mode` (of `iou`, here
-            `"linear"` unless given), `theta` (`siou`), `img_shape` (`mpdiou`), `alpha` (`alpha_ciou`), `ratio`
-            (`inner_ciou`), `gamma` (`focal_eiou`).
+        eps: the floor, in pixels, of lengths that are divided by; areas and squared lengths have its square.
+        **options: of the kind, as its module has them: `mode` (of `iou`, `"linear"` unless given), `theta` (`siou`),
+            `img_shape` (`mpdiou`), `alpha` (`alpha_ciou`), `ratio` (`inner_ciou`), `gamma` (`focal_eiou`).
 
     Returns:
         (N,), float32 or float64.
 
     Raises:
         InputError: for an unknown kind, an option out of range or boxes of other shapes.
+        TypeError: for an option that the kind has not.
 
     Example:
         >>> pred = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 10]])
@@ -53,8 +55,8 @@ def _pairs(pred: Tensor, target: Tensor, eps: float) -> BoxPairs:
     if pred.shape != target.shape or pred.ndim != 2 or pred.shape[1] != 4:
         raise InputError(f"boxes: {tuple(pred.shape)} and {tuple(target.shape)} are given, (N, 4) twice is right")
     pred, target = (boxes if boxes.dtype == torch.float64 else boxes.float() for boxes in (pred, target))
-    # Columns of their own in memory are worth the copy.
-    return BoxPairs.of_columns(pred.t().contiguous(), torch.stack(target.unbind(1)), eps)
+    # Columns of their own in memory are worth the copy. Stacking is the faster one, but not in a backward pass.
+    return BoxPairs.from_columns(pred.t().contiguous(), torch.stack(target.unbind(1)), eps)
 
 
 def _iou(pairs: BoxPairs, mode: str = "linear") -> Tensor:
@@ -68,9 +70,8 @@ def _iou(pairs: BoxPairs, mode: str = "linear") -> Tensor:
 
 
 def _giou(pairs: BoxPairs) -> Tensor:
-    w, h = pairs.enclosing.unbind()
-    # A union of eps, of two points, is not larger than what encloses it.
-    return 2 - pairs.iou - pairs.union / (w * h).clamp(min=pairs.eps)
+    # Both areas have the same floor, so that U / C is 1 for two equal points.
+    return 2 - pairs.iou - pairs.union / area(pairs.enclosing).clamp(min=pairs.eps**2)
 
 
 def _diou(pairs: BoxPairs) -> Tensor:
@@ -80,10 +81,10 @@ def _diou(pairs: BoxPairs) -> Tensor:
 def _aspect(pairs: BoxPairs) -> tuple[Tensor, Tensor]:
     """CIoU's v, (N,), and its weight α without gradient."""
     w, h = pairs.wh.unbind()
-    dw, dh = pairs.delta_wh.unbind()
     w_target, h_target = pairs.wh_target.unbind()
-    # The difference of two angles is the angle between the two diagonals. That of a point is none.
-    angle = torch.atan2(w_target * dh - h_target * dw, (w * w_target + h * h_target).clamp(min=pairs.eps))
+    # The difference of two angles is the angle between the two diagonals; a point has none.
+    cosine = (w * w_target + h * h_target).clamp(min=pairs.eps**2)
+    angle = torch.atan((w_target * h - h_target * w) / cosine)
     v = (4 / math.pi**2) * (angle * angle)
     detached = v.detach()
     return v, detached / (1 - pairs.iou.detach() + detached).clamp(min=pairs.eps)
@@ -103,9 +104,9 @@ def _siou(pairs: BoxPairs, theta: float = 4.0) -> Tensor:
         raise InputError(f"theta: {theta} is given, 1 or more is right (the paper has 2 to 6)")
     dx, dy = pairs.delta_centre.abs().unbind()
     # sin 2φ of the angle φ between the line of the centres and an axis: the paper has 1 - 2 sin²(φ - π/4).
-    angle = 2 * dx * dy / pairs.distance2.clamp(min=pairs.eps)
+    angle_cost = 2 * dx * dy / pairs.distance2.clamp(min=pairs.eps**2)
     shift = pairs.delta_centre / pairs.enclosing.clamp(min=pairs.eps)
-    distance = 1 - torch.exp((angle - 2) * (shift * shift))
+    distance = 1 - torch.exp((angle_cost - 2) * (shift * shift))
     longer = pairs.wh_target + pairs.delta_wh.relu()
     shape = (1 - torch.exp(-pairs.delta_wh.abs() / longer.clamp(min=pairs.eps))).pow(theta)
     return 1 - pairs.iou + (distance + shape).sum(0) / 2
@@ -126,7 +127,8 @@ def _alpha_ciou(pairs: BoxPairs, alpha: float = 3.0) -> Tensor:
 
 
 def _wiou(pairs: BoxPairs) -> Tensor:
-    return torch.exp(pairs.distance2 / pairs.diagonal2.detach()) * (1 - pairs.iou)
+    # Only of a box that is inside out is the share above 1.
+    return torch.exp((pairs.distance2 / pairs.diagonal2.detach()).clamp(max=1)) * (1 - pairs.iou)
 
 
 def _inner_ciou(pairs: BoxPairs, ratio: float = 0.7) -> Tensor:
@@ -162,22 +164,27 @@ class BBoxIoULoss(nn.Module):
     """What the modules share. In a head that predicts deltas they need `reg_decoded_bbox=True`.
 
     Args:
-        eps: the least area or squared length, in pixels squared, that is divided by.
+        eps: the floor, in pixels, of lengths that are divided by; areas and squared lengths have its square.
         reduction: `"none"`, `"mean"` or `"sum"`.
         loss_weight: factor of the loss.
+        **options: of the kind.
+
+    Raises:
+        InputError: for an option that the kind has not, or one out of range.
     """
 
     kind: ClassVar[str]
 
-    def __init__(self, eps: float = 1e-6, reduction: str = "mean", loss_weight: float = 1.0) -> None:
+    def __init__(self, eps: float = 1e-6, reduction: str = "mean", loss_weight: float = 1.0, **options: Any) -> None:
         super().__init__()
-        self.eps, self.reduction, self.loss_weight = eps, reduction, loss_weight
-        self.options: dict[str, Any] = {}
-
-    def set_options(self, **options: Any) -> None:
-        """Set options of the kind; an `InputError` refuses one out of range."""
-        self.options = options
-        self.loss_of_pairs(_pairs(torch.zeros(0, 4), torch.zeros(0, 4), self.eps))
+        self.eps, self.reduction, self.loss_weight, self.options = eps, reduction, loss_weight, options
+        _, *known = inspect.signature(KINDS[self.kind]).parameters
+        for name in options:
+            if name not in known:
+                own = type(self).__name__
+                hint = f"; mmdet.{own} is MMDetection's" if hasattr(mmdet.models.losses, own) else ""
+                raise InputError(f"{own} takes no argument {name!r}{hint}")
+        bbox_iou_loss(torch.zeros(0, 4), torch.zeros(0, 4), self.kind, eps, **options)  # refuses one out of range
 
     def forward(
         self,
@@ -208,7 +215,7 @@ class BBoxIoULoss(nn.Module):
         loss = self.loss_weight * self.loss_of_pairs(_pairs(pred, target, self.eps), weight)
         reduction = reduction_override or self.reduction
         if not len(loss) and avg_factor is None and reduction == "mean":
-            reduction = "sum"
+            reduction = "sum"  # the mean of nothing is not a number
         return weight_reduce_loss(loss, weight, reduction, avg_factor)
 
     def loss_of_pairs(self, pairs: BoxPairs, weight: Tensor | None = None) -> Tensor:
@@ -222,19 +229,29 @@ class BBoxIoULoss(nn.Module):
 
 @MODELS.register_module()
 class IoULoss(BBoxIoULoss):
-    """`UnitBox <https://arxiv.org/abs/1608.01471>`_: `-log(IoU)`, `1 - IoU` or `1 - IoU²`. Boxes apart learn nothing.
+    """`-log(IoU)` of `UnitBox <https://arxiv.org/abs/1608.01471>`_, or `1 - IoU`, or `1 - IoU²`, as in MMDetection.
+
+    Boxes apart learn nothing.
 
     Args:
-        *args: `eps`, which is also the least IoU of the logarithm, `reduction`, `loss_weight`.
+        linear: the older way to say `mode="linear"`, as in MMDetection.
+        eps: the floor, in pixels, of lengths that are divided by, and of the IoU in the logarithm.
+        reduction: `"none"`, `"mean"` or `"sum"`.
+        loss_weight: factor of the loss.
         mode: `"log"`, `"linear"` or `"square"`.
-        **kwargs: the same by name.
     """
 
     kind = "iou"
 
-    def __init__(self, *args: Any, mode: str = "log", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.set_options(mode=mode)
+    def __init__(
+        self,
+        linear: bool = False,
+        eps: float = 1e-6,
+        reduction: str = "mean",
+        loss_weight: float = 1.0,
+        mode: str = "log",
+    ) -> None:
+        super().__init__(eps, reduction, loss_weight, mode="linear" if linear else mode)
 
 
 @MODELS.register_module()
@@ -261,8 +278,8 @@ class DIoULoss(BBoxIoULoss):
 class CIoULoss(BBoxIoULoss):
     """`Complete IoU <https://arxiv.org/abs/1911.08287>`_: `1 - IoU + ρ²/c² + αv`.
 
-    v is `4/π² (atan(w_gt/h_gt) - atan(w/h))²` and α, without gradient, `v / (1 - IoU + v)`. Unlike MMDetection's, the
-    term of aspect counts at every IoU, and nothing is cut off, so that boxes far apart keep their gradient.
+    v is `4/π² (atan(w_gt/h_gt) - atan(w/h))²` and α, without gradient, `v / (1 - IoU + v)`. MMDetection's follows the
+    `later paper <https://arxiv.org/abs/2005.03572>`_, where α is 0 up to an IoU of 0.5, and clamps the loss at 2.
     """
 
     kind = "ciou"
@@ -283,21 +300,16 @@ class EIoULoss(BBoxIoULoss):
 class SIoULoss(BBoxIoULoss):
     """`SIoU <https://arxiv.org/abs/2205.12740>`_: `1 - IoU + (Δ + Ω) / 2`, of distance and shape.
 
-    Λ is 1 where the line between the centres is diagonal and 0 where it is along an axis. Δ is the sum over both axes
-    of `1 - exp(-(2 - Λ) d²/c²)`, and Ω that of `(1 - exp(-|w - w_gt| / max(w, w_gt)))^θ`. In MMDetection's Δ falls with
-    the distance, unless it is given `neg_gamma=True`.
+    With φ the angle between the line of the centres and an axis, and Λ = sin 2φ, Δ is the sum over x and y of
+    `1 - exp(-(2 - Λ) (d/c)²)`, d being the centres' offset and c the enclosing box's side. Ω is the sum over w and h of
+    `(1 - exp(-|w - w_gt| / max(w, w_gt)))^θ`. In MMDetection's Δ falls with the distance, unless it is given
+    `neg_gamma=True`, and the loss is clamped at 2.
 
     Args:
-        *args: `eps`, `reduction`, `loss_weight`.
-        theta: how late the term of shape sets in; the paper has 2 to 6, and about 4.
-        **kwargs: the same by name.
+        theta: how late the term of shape sets in, 4 unless given; the paper has 2 to 6.
     """
 
     kind = "siou"
-
-    def __init__(self, *args: Any, theta: float = 4.0, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.set_options(theta=theta)
 
 
 @MODELS.register_module()
@@ -305,17 +317,11 @@ class MPDIoULoss(BBoxIoULoss):
     """`MPDIoU <https://arxiv.org/abs/2307.07662>`_: `1 - IoU + (d₁² + d₂²) / d²`, of two corners' distances.
 
     Args:
-        *args: `eps`, `reduction`, `loss_weight`.
         img_shape: height and width of the image in pixels, whose diagonal the paper takes for d. Without them d is
             the diagonal of the smallest box around the two, which makes the loss independent of scale.
-        **kwargs: the same by name.
     """
 
     kind = "mpdiou"
-
-    def __init__(self, *args: Any, img_shape: tuple[int, int] | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.set_options(img_shape=img_shape)
 
 
 @MODELS.register_module()
@@ -323,16 +329,10 @@ class AlphaIoULoss(BBoxIoULoss):
     """`α-IoU <https://arxiv.org/abs/2110.13675>`_ of CIoU: `1 - IoU^α + (ρ²/c²)^α + (βv)^α`, β being CIoU's α.
 
     Args:
-        *args: `eps`, `reduction`, `loss_weight`.
-        alpha: the power, 1 or more; above 1 boxes of high IoU weigh more.
-        **kwargs: the same by name.
+        alpha: the power, 3 unless given, 1 or more; above 1 boxes of high IoU weigh more.
     """
 
     kind = "alpha_ciou"
-
-    def __init__(self, *args: Any, alpha: float = 3.0, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.set_options(alpha=alpha)
 
 
 @MODELS.register_module()
@@ -342,32 +342,21 @@ class InnerIoULoss(BBoxIoULoss):
     The inner IoU is that of both boxes scaled about their centres.
 
     Args:
-        *args: `eps`, `reduction`, `loss_weight`.
-        ratio: of the scaled boxes; below 1 is for boxes that already fit, above 1 for small objects.
-        **kwargs: the same by name.
+        ratio: of the scaled boxes, 0.7 unless given; below 1 is for boxes that already fit, above 1 for small objects.
     """
 
     kind = "inner_ciou"
-
-    def __init__(self, *args: Any, ratio: float = 0.7, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.set_options(ratio=ratio)
 
 
 @MODELS.register_module()
 class FocalEIoULoss(BBoxIoULoss):
     """`Focal-EIoU <https://arxiv.org/abs/2101.08158>`_: `IoU^γ` times EIoU's loss.
 
-    The weight is without gradient: with one, a box of small IoU would lower its loss by moving away.
+    The weight is without gradient, where the paper says nothing: with one, a box of small IoU would lower its loss by
+    moving away. It is at least `eps`, so that boxes apart keep a direction.
 
     Args:
-        *args: `eps`, which is also the least weight, `reduction`, `loss_weight`.
-        gamma: how much less boxes of small IoU count.
-        **kwargs: the same by name.
+        gamma: how much less boxes of small IoU count, 0.5 unless given.
     """
 
     kind = "focal_eiou"
-
-    def __init__(self, *args: Any, gamma: float = 0.5, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.set_options(gamma=gamma)

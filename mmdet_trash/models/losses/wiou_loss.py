@@ -1,5 +1,3 @@
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -19,13 +17,14 @@ class WIoULoss(BBoxIoULoss):
     processes keeps its own.
 
     Args:
-        *args: `eps`, `reduction`, `loss_weight`.
+        eps: the floor, in pixels, of lengths that are divided by; areas and squared lengths have its square.
+        reduction: `"none"`, `"mean"` or `"sum"`.
+        loss_weight: factor of the loss.
         version: 1, 2 or 3.
         gamma: of version 2.
         alpha: of version 3.
         delta: of version 3: the β at which r is 1.
-        momentum: of the running mean; the paper has `1 - 0.05^(1/n)` for n steps until it has settled.
-        **kwargs: the same by name.
+        momentum: of the running mean; the paper has `1 - 0.05^(1/n)` for n calls until it has settled.
 
     Raises:
         InputError: for another version.
@@ -35,15 +34,16 @@ class WIoULoss(BBoxIoULoss):
 
     def __init__(
         self,
-        *args: Any,
+        eps: float = 1e-6,
+        reduction: str = "mean",
+        loss_weight: float = 1.0,
         version: int = 3,
         gamma: float = 0.5,
         alpha: float = 1.9,
         delta: float = 3.0,
         momentum: float = 4e-4,
-        **kwargs: Any,
     ) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(eps, reduction, loss_weight)
         if version not in (1, 2, 3):
             raise InputError(f"version: {version!r} is given, 1, 2 or 3 is right")
         self.version, self.gamma, self.alpha, self.delta, self.momentum = version, gamma, alpha, delta, momentum
@@ -55,18 +55,21 @@ class WIoULoss(BBoxIoULoss):
         loss = super().loss_of_pairs(pairs)
         if self.version == 1:
             return loss
-        iou_loss = 1 - pairs.iou.detach()
+        iou_loss = (1 - pairs.iou.detach()).clamp(min=0)
         if self.training:
-            self._move_mean(iou_loss, torch.ones_like(iou_loss) if weight is None else weight)
-        beta = iou_loss / self.mean_loss
+            self._move_mean(iou_loss, torch.ones_like(iou_loss) if weight is None else weight.detach().to(iou_loss))
+        beta = iou_loss / self.mean_loss.clamp(min=self.eps)
         if self.version == 2:
             return beta.pow(self.gamma) * loss
         return beta / (self.delta * self.alpha ** (beta - self.delta)) * loss
 
     def _move_mean(self, iou_loss: Tensor, weight: Tensor) -> None:
-        total = weight.sum()
-        mean = (iou_loss * weight).sum() / total.clamp(min=self.eps)
-        self.mean_loss.lerp_(mean.to(self.mean_loss), self.momentum * (total > 0).to(self.mean_loss))
+        """Leave out what has no weight or is no number: one bad batch would stay in the mean for ever."""
+        counted = (weight > 0) & iou_loss.isfinite()
+        total = torch.where(counted, weight, 0).sum()
+        mean = torch.where(counted, iou_loss * weight, 0).sum() / total
+        moved = self.mean_loss.lerp(mean.to(self.mean_loss), self.momentum)
+        self.mean_loss.copy_(torch.where(total > 0, moved, self.mean_loss))
 
     def extra_repr(self) -> str:
         return f"{super().extra_repr()}, version={self.version}"

@@ -4,11 +4,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from mmdet.models.roi_heads.bbox_heads import BBoxHead
 from mmengine.registry import DefaultScope
 from torch import nn
 
 from mmdet_trash.engine.hooks import ClassBalanceHook
-from mmdet_trash.engine.hooks.class_balance_hook import count_boxes, weigh_classes
+from mmdet_trash.engine.hooks.class_balance_hook import count_boxes, scale_class_weight
 from mmdet_trash.errors import InputError
 from mmdet_trash.models.losses import CrossEntropyLoss, FocalLoss, effective_number_weights
 from mmdet_trash.registry import DATASETS
@@ -46,12 +47,12 @@ def with_classes(kind, count):
     return cfg
 
 
-def test_boxes_are_counted_through_wrappers(dataset_cfg):
+def test_boxes_are_counted_once_through_wrappers(dataset_cfg):
     assert count_boxes(built(dataset_cfg), 3).tolist() == COUNTS
     repeated = {"type": "RepeatDataset", "times": 2, "dataset": dataset_cfg}
     joined = {"type": "ConcatDataset", "datasets": [dataset_cfg, copy.deepcopy(repeated)]}
     mixed = {"type": "MultiImageMixDataset", "dataset": dataset_cfg, "pipeline": []}
-    for cfg, times in ((repeated, 2), (joined, 3), (mixed, 1)):
+    for cfg, times in ((repeated, 1), (joined, 2), (mixed, 1)):
         assert count_boxes(built(cfg), 3).tolist() == [times * count for count in COUNTS]
 
 
@@ -71,10 +72,31 @@ def test_every_head_that_tells_the_classes_apart_weighs_them(dataset_cfg, kind):
     assert torch.isfinite(total(losses_of(model)))
 
 
-def test_weights_that_a_config_states_are_multiplied():
-    loss = CrossEntropyLoss(class_weight=[1.0, 2.0, 0.1])
-    weigh_classes(loss, np.array([0.5, 1.5]), "Head")
-    assert loss.class_weight == pytest.approx([0.5, 3.0, 0.1])
+def head(loss: nn.Module, in_roi_head: bool = False) -> nn.Module:
+    made = BBoxHead(num_classes=2, in_channels=1, roi_feat_size=1) if in_roi_head else nn.Module()
+    made.loss_cls = loss
+    return made
+
+
+@pytest.mark.parametrize(
+    ("loss", "in_roi_head", "expected"),
+    [
+        (CrossEntropyLoss(), False, [0.5, 1.5, 1.0]),
+        (CrossEntropyLoss(class_weight=[1.0, 2.0, 0.1]), False, [0.5, 3.0, 0.1]),
+        (CrossEntropyLoss(class_weight=torch.tensor([1.0, 2.0, 0.1])), True, [0.5, 3.0, 0.1]),
+        (CrossEntropyLoss(use_sigmoid=True), False, [0.5, 1.5]),
+        (CrossEntropyLoss(use_sigmoid=True), True, [0.5, 1.5, 1.0]),
+        (FocalLoss(), False, [0.5, 1.5]),
+        (FocalLoss(class_weight=[1.0, 2.0, 0.1]), False, [0.5, 3.0]),
+        (FocalLoss(use_sigmoid=False, class_weight=[1.0, 2.0]), True, [0.5, 3.0, 1.0]),
+    ],
+)
+def test_there_is_a_weight_for_each_channel_and_stated_ones_are_multiplied(loss, in_roi_head, expected):
+    made = head(loss, in_roi_head)
+    scale_class_weight(made, np.array([0.5, 1.5]))
+    assert loss.class_weight == pytest.approx(expected)
+    logits, labels = torch.zeros(4, 3 if in_roi_head or not loss.use_sigmoid else 2), torch.tensor([0, 1, 2, 2])
+    assert torch.isfinite(loss(logits, labels))
 
 
 def test_a_head_of_other_classes_is_told(dataset_cfg):
@@ -83,8 +105,8 @@ def test_a_head_of_other_classes_is_told(dataset_cfg):
 
 
 def test_a_loss_without_weights_is_told():
-    with pytest.raises(InputError, match=r"^ClassBalanceHook: Identity of Head takes no class_weight; Cross"):
-        weigh_classes(nn.Identity(), np.ones(3), "Head")
+    with pytest.raises(InputError, match=r"^ClassBalanceHook: Identity of Module takes no class_weight; Cross"):
+        scale_class_weight(head(nn.Identity()), np.ones(3))
 
 
 def test_a_beta_out_of_range_is_told_when_a_config_is_built():

@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 from hypothesis import given
@@ -7,8 +9,7 @@ from mmdet.models.layers import mask_matrix_nms, multiclass_nms
 
 from mmdet_trash.errors import InputError
 from mmdet_trash.models.layers import diou_nms, matrix_nms
-from mmdet_trash.models.layers.nms import nms_types
-from tests.models.losses.plain import Pair
+from tests.models.losses.formulas import Pair, ratio
 from tests.models.tiny_detectors import build, predictions_of, tiny_cfg
 
 
@@ -33,7 +34,7 @@ def slowly(boxes: torch.Tensor, scores: torch.Tensor, threshold: float) -> list[
         best = waiting.pop(0)
         kept.append(best)
         pairs = {i: Pair(boxes[best].tolist(), boxes[i].tolist()) for i in waiting}
-        waiting = [i for i, pair in pairs.items() if pair.iou - (pair.rho2 / pair.c2 if pair.c2 else 0) <= threshold]
+        waiting = [i for i, pair in pairs.items() if pair.iou - ratio(pair.rho2, pair.c2) <= threshold]
     return kept
 
 
@@ -69,23 +70,24 @@ def test_diou_nms_keeps_an_object_that_stands_behind_another():
     assert diou_nms(boxes, scores, 0.5)[1].tolist() == [0, 1]
 
 
-def test_diou_nms_keeps_no_fewer_than_a_kept_box_of_nms_explains():
-    boxes, scores = crowd(500, seed=1)
-    keep = diou_nms(boxes, scores, 0.5)[1]
-    assert len(keep) > len(nms(boxes, scores, 0.5)[1])
+SUPPRESSIONS = [partial(diou_nms, iou_threshold=0.5), matrix_nms]
 
 
-@pytest.mark.parametrize("name", ["diou_nms", "matrix_nms"])
-def test_what_mmcvs_nms_takes_beside_boxes_it_takes(name):
+@pytest.mark.parametrize("suppress", SUPPRESSIONS)
+def test_the_best_come_first_and_no_more_than_are_asked_for(suppress):
     boxes, scores = crowd(200)
-    suppress, options = {"diou_nms": (diou_nms, {"iou_threshold": 0.5}), "matrix_nms": (matrix_nms, {})}[name]
-    dets, keep = suppress(boxes, scores, **options)
+    dets, keep = suppress(boxes, scores)
     assert len(keep) > 9 and (dets[1:, 4] <= dets[:-1, 4]).all()
-    assert torch.equal(suppress(boxes, scores, **options, max_num=7)[1], keep[:7])
-    low = 0.4
-    above = (dets[:, 4] > low).sum()
-    limit = {"diou_nms": "score_threshold", "matrix_nms": "min_score"}[name]
-    assert torch.equal(suppress(boxes, scores, **options, **{limit: low})[1], keep[:above])
+    assert torch.equal(suppress(boxes, scores, max_num=7)[1], keep[:7])
+
+
+@pytest.mark.parametrize(("suppress", "limit"), zip(SUPPRESSIONS, ["score_threshold", "min_score"], strict=True))
+def test_low_scores_are_dropped(suppress, limit):
+    boxes, scores = crowd(200)
+    dets, keep = suppress(boxes, scores)
+    kept = suppress(boxes, scores, **{limit: 0.41})[1]
+    assert 0 < len(kept) < len(keep)
+    assert torch.equal(kept, keep[dets[:, 4] > 0.41])
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.5, float("nan")])
@@ -141,10 +143,6 @@ def test_a_detectors_config_names_it(kind, cfg):
     assert sum(len(image["scores"]) for image in predictions) > 0
     for image in predictions:
         assert len(image["scores"]) <= 50 and (image["scores"][1:] <= image["scores"][:-1]).all()
-
-
-def test_the_names_that_configs_know():
-    assert {"nms", "soft_nms", "diou_nms", "matrix_nms"} <= nms_types().keys()
 
 
 # Matrix NMS.

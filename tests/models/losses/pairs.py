@@ -1,12 +1,10 @@
-"""Pairs of boxes and targets that lie to each other in a given way."""
+"""Pairs of boxes and targets that lie to each other in a given way, (N, 4) xyxy in float64 each."""
+
+import itertools
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
-
-SMOOTH = ["random", "nested", "around", "disjoint", "apart along x"]
-DEGENERATE = [
-    f"{side} of {what}" for side in ("no width", "no height", "a point") for what in ("box", "target", "both")
-]
 
 
 class Draws:
@@ -22,37 +20,70 @@ class Draws:
         return torch.cat([self.uniform(low, high), self.uniform(low, high)], 1)
 
     def boxes(self) -> Tensor:
-        """(N, 4), within 400 pixels, of 2 to 128 pixels a side."""
+        """Within 400 pixels, of 2 to 128 pixels a side."""
         corner = self.vector(0, 400)
         return torch.cat([corner, corner + 2 ** self.vector(1, 7)], 1)
 
 
+def random(target: Tensor, draws: Draws) -> Tensor:
+    side = target[:, 2:] - target[:, :2]
+    return target + torch.cat([draws.vector(-0.4, 0.4) * side, draws.vector(-0.4, 0.4) * side], 1)
+
+
+def nested(target: Tensor, draws: Draws) -> Tensor:
+    side = target[:, 2:] - target[:, :2]
+    return target + torch.cat([draws.vector(0.05, 0.4) * side, -draws.vector(0.05, 0.4) * side], 1)
+
+
+def around(target: Tensor, draws: Draws) -> Tensor:
+    side = target[:, 2:] - target[:, :2]
+    return target + torch.cat([-draws.vector(0.05, 2) * side, draws.vector(0.05, 2) * side], 1)
+
+
+def beside(target: Tensor, draws: Draws, gap: float) -> Tensor:
+    """To the right, at a distance of up to so many pixels; partly at the target's height."""
+    left = target[:, 2:3] + (draws.uniform(1, gap) if gap else 0)
+    top = target[:, 1:2] + draws.uniform(0.1, 0.5) * (target[:, 3:] - target[:, 1:2])
+    corner = torch.cat([left, top], 1)
+    return torch.cat([corner, corner + draws.vector(0.2, 5) * (target[:, 2:] - target[:, :2])], 1)
+
+
+def disjoint(target: Tensor, draws: Draws) -> Tensor:
+    """To the right and below."""
+    corner = target[:, 2:] + draws.vector(1, 500)
+    return torch.cat([corner, corner + draws.vector(0.2, 5) * (target[:, 2:] - target[:, :2])], 1)
+
+
+PLACES: dict[str, Callable[[Tensor, Draws], Tensor]] = {
+    "random": random,
+    "nested": nested,
+    "around": around,
+    "disjoint": disjoint,
+    "beside": lambda target, draws: beside(target, draws, gap=50),
+    "touching": lambda target, draws: beside(target, draws, gap=0),
+    "same": lambda target, draws: target.clone(),
+}
+SMOOTH = ["random", "nested", "around", "disjoint", "beside"]
+"""Where no loss has a kink."""
+
+
+FLAT = {"no width": [0, 1, 0, 3], "no height": [0, 1, 2, 1], "a point": [0, 1, 0, 1]}
+"""Which of a box's coordinates make a degenerate one."""
+DEGENERATE = {
+    f"{how}: {which}": (columns, which)
+    for (how, columns), which in itertools.product(FLAT.items(), ["the box", "the target", "both"])
+}
+
+
 def placed(how: str, count: int = 100, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Boxes and targets, (count, 4) xyxy in float64 each: one of `SMOOTH` and `DEGENERATE`, or `touching` or `same`."""
+    """Boxes and targets of one of `PLACES`, or of `DEGENERATE`: where both are, they are the same."""
     draws = Draws(count, seed)
     target = draws.boxes()
-    lt, rb = target.chunk(2, 1)
-    side = rb - lt
-    if how in DEGENERATE:
-        return flattened(how, target + draws.vector(-0.4, 0.4).repeat(1, 2) * side.repeat(1, 2), target)
-    if how == "same":
-        return target.clone(), target
-    if how == "random":
-        return torch.cat([lt + draws.vector(-0.4, 0.4) * side, rb + draws.vector(-0.4, 0.4) * side], 1), target
-    if how in ("nested", "around"):
-        inside = torch.cat([lt + draws.vector(0.05, 0.4) * side, rb - draws.vector(0.05, 0.4) * side], 1)
-        return (inside, target) if how == "nested" else (target, inside)
-    # The others begin to the right of the target.
-    gap = {"disjoint": (1, 500), "apart along x": (1, 50), "touching": (0, 0)}[how]
-    below = rb[:, 1:] + draws.uniform(*gap) if how == "disjoint" else lt[:, 1:] + draws.uniform(0.1, 0.5) * side[:, 1:]
-    corner = torch.cat([rb[:, :1] + draws.uniform(*gap), below], 1)
-    return torch.cat([corner, corner + draws.vector(0.2, 5) * side], 1), target
-
-
-def flattened(how: str, pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """The pairs with a side or both taken from the box, the target, or both, which then are the same."""
-    side, what = how.split(" of ")
-    columns = {"no width": [0, 1, 0, 3], "no height": [0, 1, 2, 1], "a point": [0, 1, 0, 1]}[side]
-    if what == "both":
-        return target[:, columns].clone(), target[:, columns]
-    return (pred[:, columns], target) if what == "box" else (pred, target[:, columns])
+    if how in PLACES:
+        return PLACES[how](target, draws), target
+    columns, which = DEGENERATE[how]
+    pred = target.clone() if which == "both" else random(target, draws)
+    return (
+        pred if which == "the target" else pred[:, columns],
+        target if which == "the box" else target[:, columns],
+    )

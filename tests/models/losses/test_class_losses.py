@@ -84,11 +84,25 @@ def test_a_share_out_of_range_is_refused(share):
         CrossEntropyLoss(label_smoothing=share)
 
 
-@pytest.mark.parametrize("option", [{"use_mask": True}, {"ignore_index": 255, "avg_non_ignore": True}])
+@pytest.mark.parametrize("option", [{"use_mask": True}, {"ignore_index": 255}, {"avg_non_ignore": True}])
 def test_masks_and_ignored_labels_are_not_smoothed(option):
     CrossEntropyLoss(**option)
     with pytest.raises(InputError, match="do not go with it"):
         CrossEntropyLoss(label_smoothing=0.1, **option)
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels", "option"),
+    [
+        (torch.zeros(4, 3), torch.zeros(4, dtype=torch.long), {"ignore_index": 2}),
+        (torch.zeros(4), torch.zeros(4), {}),
+        (torch.zeros(4, 3, 2, 2), torch.zeros(4, 2, 2, dtype=torch.long), {}),
+    ],
+)
+def test_smoothing_wants_logits_of_samples_and_classes(logits, labels, option):
+    CrossEntropyLoss(use_sigmoid=logits.ndim == 1)(logits, labels, **option)
+    with pytest.raises(InputError, match=r"^label_smoothing: logits .* are right$"):
+        CrossEntropyLoss(label_smoothing=0.1, use_sigmoid=logits.ndim == 1)(logits, labels, **option)
 
 
 # Focal loss.
@@ -137,7 +151,29 @@ def test_a_class_weight_is_a_factor_of_its_boxes(drawn, use_sigmoid, background)
         torch.testing.assert_close(weighed(logits, labels, own), expected)
 
 
+@pytest.mark.parametrize("shape", [(N, 1), (N, C), (N * C,)])
+def test_weights_of_each_class_of_a_sample_stay_what_they_are(drawn, shape):
+    logits, labels, _ = drawn
+    weight, class_weight = torch.rand(shape, dtype=torch.double), torch.tensor([1.0, 2.0, 0.5, 3.0, 4.0, 1.0])
+    expected = FocalLoss()(logits[:, :C], labels, reduction_override="none")
+    expected = expected * weight.reshape(N, -1) * class_weight[labels, None]
+    found = FocalLoss(class_weight=class_weight[:C].tolist())(logits[:, :C], labels, weight, reduction_override="none")
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_a_sure_answer_has_a_gradient_that_is_a_number(gamma):
+    logits = torch.tensor([[100.0, 0, 0]], requires_grad=True)
+    loss = FocalLoss(use_sigmoid=False, gamma=gamma)(logits, torch.tensor([0]))
+    assert torch.isfinite(torch.autograd.grad(loss, logits)[0]).all()
+
+
 @pytest.mark.parametrize("options", [{"use_sigmoid": False}, {"class_weight": [1.0] * C}])
 def test_labels_that_are_one_hot_are_refused_where_they_say_too_little(drawn, options):
     with pytest.raises(InputError, match=r"^target: \(40, 5\) is given, labels \(N,\) are right$"):
         FocalLoss(**options)(drawn[0][:, :C], F.one_hot(drawn[1], C + 1)[:, :C])
+
+
+def test_a_softmax_of_what_is_activated_is_refused():
+    with pytest.raises(InputError, match=r"^activated: goes with use_sigmoid=True$"):
+        FocalLoss(use_sigmoid=False, activated=True)

@@ -14,6 +14,7 @@ from torch import Tensor
 from mmdet_trash.models.losses import bbox_iou_loss
 from mmdet_trash.models.losses.iou_losses import KINDS
 
+# Its package holds a function of the module's name.
 THEIRS = importlib.import_module("mmdet.models.losses.iou_loss")
 STARTS, STEPS, TARGET = 1000, 10_000, (48.0, 32.0, 96.0, 64.0)
 """The target is 96 pixels wide and 64 high: its centre, width and height."""
@@ -51,7 +52,7 @@ class Descent:
 
 
 def descend(loss: Callable[[Tensor, Tensor], Tensor]) -> Descent:
-    """Adam on centres and sides in pixels. It takes a step of about one pixel however small the gradient is."""
+    """Adam on centres and sides: steps of a pixel at most, falling to 0 at the last, however small the gradient is."""
     boxes, target = starts().requires_grad_(), xyxy(torch.tensor([TARGET])).expand(STARTS, 4)
     optimizer = torch.optim.Adam([boxes], lr=1.0, eps=1e-16)
     steps = torch.full((STARTS,), math.inf)

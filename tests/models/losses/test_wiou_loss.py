@@ -56,3 +56,37 @@ def test_the_focus_is_without_gradient(version):
     expected = torch.autograd.grad(((loss / first).detach() * first).sum(), pred)
     torch.testing.assert_close(torch.autograd.grad(loss.sum(), pred), expected)
     assert not module.mean_loss.requires_grad
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_one_bad_batch_does_not_stay_in_the_mean(version):
+    pred, target = (boxes.float() for boxes in placed("random"))
+    module = WIoULoss(version=version, momentum=0.5)
+    bad = pred.clone()
+    bad[0], bad[1] = float("nan"), float("inf")
+    module(bad, target)
+    expected = 0.5 + 0.5 * bbox_iou_loss(pred[2:], target[2:], "iou").mean()
+    torch.testing.assert_close(module.mean_loss, expected)
+    module(torch.full_like(pred, float("nan")), target)
+    torch.testing.assert_close(module.mean_loss, expected)
+    assert torch.isfinite(module(pred, target))
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_boxes_that_fit_give_a_number_though_rounding_has_them_above_an_iou_of_1(version):
+    pred = torch.tensor([[0.5930206179618835, 0.5183804631233215, 75.47850799560547, 6.476627826690674]])
+    target = torch.tensor([[0.5930202603340149, 0.5183802247047424, 75.47850799560547, 6.476628303527832]])
+    for module in (WIoULoss(version=version), WIoULoss(version=version, momentum=1.0)):
+        assert module(pred, target).abs() < 1e-5
+        assert torch.isfinite(module(pred, target))
+
+
+def test_weights_of_half_precision_and_with_a_gradient_are_taken_as_numbers():
+    pred, target = (boxes.float() for boxes in placed("random", count=70_000))
+    module = WIoULoss(momentum=1.0)
+    weight = torch.ones(70_000, dtype=torch.half, requires_grad=True)
+    for _ in range(2):
+        module(pred, target, weight).backward()
+    torch.testing.assert_close(module.mean_loss, bbox_iou_loss(pred, target, "iou").mean())
+    module(pred, target, torch.zeros(70_000, dtype=torch.half))
+    assert torch.isfinite(module.mean_loss)
