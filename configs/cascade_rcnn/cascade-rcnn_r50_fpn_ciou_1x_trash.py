@@ -1,4 +1,4 @@
-# Cascade R-CNN whose boxes learn by CIoU and are suppressed by distance-IoU; costs what its base does.
+# Cascade R-CNN whose boxes learn by CIoU and are suppressed by distance-IoU, on the CPU; trains as its base does.
 _base_ = "./cascade-rcnn_r50_fpn_1x_trash.py"
 
 model = dict(

@@ -66,15 +66,7 @@ def diou_nms(
     return _best(boxes, scores, order[torch.from_numpy(kept).to(order.device)], max_num)
 
 
-def compiled(function: Callable) -> Callable:
-    """Compile a function, and keep the result on the disk where there is a place for it."""
-    try:
-        return numba.njit(cache=True)(function)
-    except RuntimeError:  # neither the package's folder nor the user's can be written
-        return numba.njit(function)
-
-
-@compiled
+@numba.njit(cache=True)
 def _keep_by_diou(boxes: np.ndarray, threshold: float) -> np.ndarray:
     """Which of (N, 4) boxes, the best first, are kept: (N,) bool."""
     kept = np.ones(len(boxes), np.bool_)
