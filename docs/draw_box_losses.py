@@ -97,8 +97,8 @@ def draw(kind: str, path: Path) -> None:
         slope.set_xlabel(axis)
         if title == "shrinks inside":
             slope.invert_xaxis()
-    rows[0][0].set(ylabel="loss", ylim=(-0.5, 2.6))
-    rows[1][0].set(ylabel="gradient's norm", ylim=(-0.1, 3.1))
+    rows[0][0].set(ylabel="loss", ylim=(-0.5, 3.1))
+    rows[1][0].set(ylabel="gradient's norm", ylim=(-0.1, 4.2))
     figure.legend(*rows[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     figure.savefig(path)
     plt.close(figure)

@@ -35,7 +35,7 @@ BOXES = (((10, 12, 60, 50), (40, 30, 90, 60)), ((5, 5, 25, 45),))
 
 def tiny_cfg(kind: str, **supervision: Any) -> ConfigDict:
     """A detector's config, shrunk; consistent supervision is as the config says but for what is given."""
-    model = copy.deepcopy(_whole_cfg(kind))
+    model = whole_cfg(CONFIGS[kind])
     model.backbone.update(depth=18, base_channels=8)
     model.neck.update(in_channels=[8, 16, 32, 64], out_channels=CHANNELS)
     if kind in ONE_STAGE:
@@ -61,9 +61,14 @@ def tiny_cfg(kind: str, **supervision: Any) -> ConfigDict:
     return model
 
 
+def whole_cfg(name: str) -> ConfigDict:
+    """The model of one of `configs/`, without initial weights, as it is."""
+    return copy.deepcopy(_read_cfg(name))
+
+
 @functools.cache
-def _whole_cfg(kind: str) -> ConfigDict:
-    cfg = configs.load_config(str(ROOT / CONFIGS[kind]))
+def _read_cfg(name: str) -> ConfigDict:
+    cfg = configs.load_config(str(ROOT / name))
     configs.train_from_scratch(cfg)
     return cfg.model
 

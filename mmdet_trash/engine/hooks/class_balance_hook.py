@@ -15,7 +15,7 @@ from mmdet_trash.registry import HOOKS
 
 @HOOKS.register_module()
 class ClassBalanceHook(Hook):
-    """Weigh classes, in the loss of every head that tells them apart, by how few boxes the training data has of them.
+    """Weight classes, in the loss of every head that tells them apart, by how few boxes the training data has of them.
 
     The counts are those of the dataset that is trained on, so that each fold has its own. Weights that a config states
     already, as DETR's of the background, are multiplied.

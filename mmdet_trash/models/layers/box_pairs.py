@@ -7,8 +7,8 @@ class BoxPairs:
     """Boxes beside the boxes they are compared with: the lengths and areas that IoU and its kin are made of.
 
     All follow from the offsets of two corners and from sizes, so that precision does not depend on where in the image a
-    pair lies. They are computed when first asked for. Negative parts are cut off by `relu`, whose backward pass
-    on a CPU takes a sixth of `clamp`'s and less than a ninth of `maximum`'s.
+    pair lies. They are computed when first asked for. Negative parts are cut off by `relu`, whose backward pass on a
+    CPU takes a fraction of the time of those of `clamp` and `maximum`.
 
     Args:
         delta_lt: (2, ...), x and y of the boxes' left top corners minus the targets', in pixels.

@@ -35,7 +35,7 @@ def diou_nms(
     """Suppress boxes by their distance-IoU with a better one: `IoU - ρ²/c²` in place of the IoU.
 
     ρ is the distance between two centres, c the diagonal of the smallest box around both. Two objects, one behind the
-    other, overlap without sharing a centre and are both kept. From `Distance-IoU
+    other, that overlap without sharing a centre are likelier to be both kept. From `Distance-IoU
     <https://arxiv.org/abs/1911.08287>`_, section "Non-Maximum Suppression using DIoU". Computed on the CPU in float64,
     about as fast as mmcv's `nms` there.
 

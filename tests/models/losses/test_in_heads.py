@@ -7,11 +7,9 @@ import pytest
 import torch
 from mmengine.config import ConfigDict
 
-from mmdet_trash.engine.config import load_config, train_from_scratch
 from mmdet_trash.models import losses
 from mmdet_trash.models.losses.iou_losses import BBoxIoULoss
-from tests.builders import ROOT
-from tests.models.tiny_detectors import batch, build, losses_of, tiny_cfg, total
+from tests.models.tiny_detectors import batch, build, losses_of, tiny_cfg, total, whole_cfg
 
 NAMES = sorted(
     name for name, value in vars(losses).items() if isinstance(value, type) and issubclass(value, BBoxIoULoss)
@@ -60,13 +58,6 @@ HEADS = {"faster": 3, "cascade": 5, "retina": 1, "fcos": 1, "atss": 1, "yolox": 
 DETECTORS = list(HEADS)
 
 
-def demo_cfg() -> ConfigDict:
-    """The demo's Cascade R-CNN, as it is."""
-    cfg = load_config(str(ROOT / "configs/demo/cascade-rcnn_tiny.py"))
-    train_from_scratch(cfg)
-    return cfg.model
-
-
 def with_loss(kind: str, name: str) -> ConfigDict:
     """A tiny detector all of whose heads learn boxes by a loss; those of deltas learn the boxes they stand for."""
     if kind in ("yolox", "detr"):
@@ -75,7 +66,7 @@ def with_loss(kind: str, name: str) -> ConfigDict:
         own: dict[str, Any] = {"loss_bbox": {"type": name, "reduction": "sum"}}
         cfg.bbox_head.update(own if kind == "yolox" else {"loss_iou": {"type": name}})
         return cfg
-    cfg = demo_cfg() if kind == "demo" else tiny_cfg(kind)
+    cfg = whole_cfg("demo/cascade-rcnn_tiny.py") if kind == "demo" else tiny_cfg(kind)
     if "bbox_head" in cfg:
         heads = [cfg.bbox_head]
     else:
