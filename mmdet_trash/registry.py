@@ -36,7 +36,7 @@ LOG_PROCESSORS = _child("LOG_PROCESSORS")
 
 DATASETS = _child("DATASETS", "mmdet_trash.datasets.trash_dataset")
 DATA_SAMPLERS = _child("DATA_SAMPLERS")
-TRANSFORMS = _child("TRANSFORMS")
+TRANSFORMS = _child("TRANSFORMS", "mmdet_trash.datasets.transforms")
 
 MODELS = _child("MODELS", "mmdet_trash.models")
 MODEL_WRAPPERS = _child("MODEL_WRAPPERS")

@@ -10,6 +10,8 @@ default_hooks = dict(
     checkpoint=dict(type="CheckpointHook", interval=1, max_keep_ckpts=2, save_best="mAP50", rule="greater"),
     sampler_seed=dict(type="DistSamplerSeedHook"),
     visualization=dict(type="DetVisualizationHook"),
+    # Samples that follow from the seed; with close=N, none are mixed in the last N epochs.
+    augmentation=dict(type="AugmentationHook"),
 )
 
 env_cfg = dict(

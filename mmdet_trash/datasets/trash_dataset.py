@@ -14,6 +14,7 @@ from mmdet_trash.classes import CLASSES, PALETTE
 from mmdet_trash.datasets.checks import BoxState, clip_box, find_image_problems
 from mmdet_trash.datasets.holdout import holdout_image_ids
 from mmdet_trash.datasets.images import find_image
+from mmdet_trash.datasets.transforms.mixing import attach
 from mmdet_trash.errors import InputError
 from mmdet_trash.registry import DATASETS
 
@@ -87,6 +88,8 @@ class TrashDataset(CocoDataset):
         if self.test_mode:
             # The metric reads the ground truth from the file that the dataset read.
             self._metainfo["ann_file"] = str(Path(path).absolute())
+        if self._fully_initialized:
+            attach(self)
 
     def _complete(self, metainfo: dict[str, Any], coco: dict[str, Any], path: str) -> dict[str, Any]:
         """Take the classes from the file unless they are stated, and check that both agree."""
