@@ -74,54 +74,82 @@ class Tile:
         """Where it is seen: its place within its window."""
         return tuple(clip_boxes(np.array([self.place]), self.window)[0].tolist())
 
-    def objects(self, matrix: np.ndarray, size: tuple[int, int], boxes: BoxFilter) -> Objects:
-        """Its objects that are worth keeping, in the pixels of the output."""
-        objects = self.sample.objects
-        (x1, y1, x2, y2), (width, height) = self.place, self.sample.size
-        ratio, offset = [(x2 - x1) / width, (y2 - y1) / height], [x1, y1]
-        whole = objects.bboxes * [*ratio, *ratio] + [*offset, *offset]
-        shown = clip_boxes(whole, self.visible)
-        warped = warp_boxes(shown, matrix)
-        left = clip_boxes(warped, (0, 0, *size))
-        # The share that the window cuts off counts too, whatever the matrix does to areas.
-        area = box_areas(warped) * box_areas(whole) / np.maximum(box_areas(shown), 1e-9)
-        keep = boxes(left, area)
-        return objects.moved(left).select(keep)
+    def draw(self, out: np.ndarray, matrix: np.ndarray, boxes: BoxFilter) -> Objects:
+        """Warp its visible part into the output.
 
-    def draw(self, out: np.ndarray, matrix: np.ndarray) -> None:
-        """Warp its visible part into the output, (H, W, 3) uint8."""
+        Args:
+            out: (H, W, 3) uint8, changed.
+            matrix: (3, 3), from canvas to output, both measured from the border of a pixel.
+            boxes: which boxes are kept.
+
+        Returns:
+            Its objects in the output that are worth keeping.
+        """
         x1, y1, x2, y2 = self.visible
-        if x2 <= x1 or y2 <= y1:
-            return
         corners = matrix @ np.array([[x1, x2, x2, x1], [y1, y1, y2, y2], [1, 1, 1, 1]])
         quad = corners[:2] / corners[2]
         # A pixel belongs to the tile that its centre lies in: tiles neither overlap nor leave a seam.
-        first = np.ceil(quad.min(1) - 0.5).astype(int).clip(0)
-        last = np.minimum(np.ceil(quad.max(1) - 0.5).astype(int), [out.shape[1], out.shape[0]])
-        if (first >= last).any():
-            return
-        (left, top), (right, bottom) = first.tolist(), last.tolist()
-        scale = np.linalg.norm(matrix[:2, :2], 2) / corners[2].min()
-        whole = (self.place[2] - self.place[0]) / self.sample.size[0]
-        pixels = self.sample.pixels(min(1.0, scale * whole))
-        inverse = np.linalg.inv(self._to_output(pixels, matrix, left, top))
-        part = out[top:bottom, left:right]
+        first = np.ceil(quad.min(1) - 0.5).clip(0)
+        last = np.minimum(np.ceil(quad.max(1) - 0.5), out.shape[1::-1])
+        if x2 <= x1 or y2 <= y1 or (first >= last).any():
+            return self.sample.objects.select(np.zeros(len(self.sample.objects), bool))
+        region = (*first.astype(int).tolist(), *last.astype(int).tolist())
+        scale = np.hypot(*matrix[:2, :2]).max() / corners[2].min()
+        pixels = self.sample.pixels(min(1.0, scale * (self.place[2] - self.place[0]) / self.sample.size[0]))
         if is_upright(matrix):
-            cv2.warpAffine(pixels, inverse[:2], part.shape[1::-1], part, FLAGS, cv2.BORDER_REPLICATE)
-            return
-        warped = cv2.warpPerspective(pixels, inverse, part.shape[1::-1], None, FLAGS, cv2.BORDER_REPLICATE)
-        inside = pixels_inside(quad - first[:, None], part.shape[:2])
-        cv2.copyTo(warped, inside, part)
+            return self._resize(out, matrix, boxes, region, pixels)
+        return self._warp(out, matrix, boxes, region, pixels, quad)
 
-    def _to_output(self, pixels: np.ndarray, matrix: np.ndarray, left: int, top: int) -> np.ndarray:
-        """The matrix from positions in the image's array to positions in a part of the output, both of centres."""
-        x1, y1, x2, y2 = self.place
-        height, width = pixels.shape[:2]
-        to_canvas = np.array([[(x2 - x1) / width, 0, x1], [0, (y2 - y1) / height, y1], [0, 0, 1]])
-        return shift(-left - 0.5, -top - 0.5) @ matrix @ to_canvas @ shift(0.5, 0.5)
+    def _resize(
+        self, out: np.ndarray, matrix: np.ndarray, boxes: BoxFilter, region: Region, pixels: np.ndarray
+    ) -> Objects:
+        """Where rectangles stay rectangles: resizing is several times as fast as warping.
 
+        The cut through the image is moved to the border of a pixel, and boxes with it.
+        """
+        ends = np.array(region, np.float64).reshape(2, 2)
+        size = np.array(pixels.shape[1::-1])
+        start, extent = np.array(self.place[:2]), np.subtract(self.place[2:], self.place[:2])
+        on_canvas = (ends - matrix[:2, 2]) / matrix.diagonal()[:2]
+        cut = np.rint((on_canvas - start) * size / extent).clip(0, size)
+        cut[0] = np.minimum(cut[0], size - 1)
+        cut[1] = np.maximum(cut[1], cut[0] + 1)
+        (left, top), (right, bottom) = cut.astype(int).tolist()
+        x1, y1, x2, y2 = region
+        cv2.resize(pixels[top:bottom, left:right], (x2 - x1, y2 - y1), out[y1:y2, x1:x2])
 
-FLAGS = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        scale = (ends[1] - ends[0]) / (cut[1] - cut[0])
+        offset = ends[0] - cut[0] * scale
+        whole = self.sample.objects.bboxes * np.tile(scale * size / self.sample.size, 2) + np.tile(offset, 2)
+        seen = clip_boxes(whole, region)
+        return self.sample.objects.moved(seen).select(boxes(seen, box_areas(whole)))
+
+    def _warp(
+        self,
+        out: np.ndarray,
+        matrix: np.ndarray,
+        boxes: BoxFilter,
+        region: Region,
+        pixels: np.ndarray,
+        quad: np.ndarray,
+    ) -> Objects:
+        left, top, right, bottom = region
+        (x1, y1, x2, y2), size, full = self.place, pixels.shape[1::-1], self.sample.size
+        to_canvas = np.array([[(x2 - x1) / size[0], 0, x1], [0, (y2 - y1) / size[1], y1], [0, 0, 1]])
+        # OpenCV counts from the centre of a pixel.
+        inverse = np.linalg.inv(shift(-left - 0.5, -top - 0.5) @ matrix @ to_canvas @ shift(0.5, 0.5))
+        part = out[top:bottom, left:right]
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        warped = cv2.warpPerspective(pixels, inverse, part.shape[1::-1], None, flags, cv2.BORDER_REPLICATE)
+        cv2.copyTo(warped, pixels_inside(quad - [[left], [top]], part.shape[:2]), part)
+
+        whole = warp_boxes(self.sample.objects.bboxes, to_canvas @ np.diag([size[0] / full[0], size[1] / full[1], 1]))
+        shown = clip_boxes(whole, self.visible)
+        moved = warp_boxes(shown, matrix)
+        seen = clip_boxes(moved, (0, 0, *out.shape[1::-1]))
+        # The share that the window cuts off counts too, whatever the matrix does to areas.
+        area = box_areas(moved) * box_areas(whole) / np.maximum(box_areas(shown), 1e-9)
+        return self.sample.objects.moved(seen).select(boxes(seen, area))
 
 
 def render(
@@ -140,9 +168,7 @@ def render(
         (height, width, 3) uint8 BGR, and the objects in it.
     """
     out = np.full((size[1], size[0], 3), pad_val, np.uint8)
-    for tile in tiles:
-        tile.draw(out, matrix)
-    return out, Objects.concat([tile.objects(matrix, size, boxes) for tile in tiles])
+    return out, Objects.concat([tile.draw(out, matrix, boxes) for tile in tiles])
 
 
 def is_upright(matrix: np.ndarray) -> bool:

@@ -36,7 +36,8 @@ class HSVJitter(BaseTransform):
         factors = 1 + np.random.uniform(-1, 1, 3) * self.gains
         table = np.arange(256)[:, None] * factors
         table[:, 0] %= HUES
-        table = table.clip(0, 255).astype(np.uint8)[None]
+        table = table.clip(0, 255).astype(np.uint8)
         hsv = cv2.cvtColor(results["img"], cv2.COLOR_BGR2HSV)
-        cv2.LUT(hsv, table, hsv)
+        # Faster than OpenCV's own tables of three channels.
+        hsv = cv2.merge([cv2.LUT(channel, column) for channel, column in zip(cv2.split(hsv), table.T, strict=True)])
         return {**results, "img": cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR, hsv)}
