@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""How fast do mosaics come? Four images by one perspective, a fifth blended in, HSV and flips: 1024 px to 640, one process.
+"""How fast do mosaics come? Four images, a perspective, a fifth blended in, HSV and flips: from 1024 px to 640.
 
-The peers are MMDetection's `MultiImageMixDataset` and its cached transforms, at the same settings. Ours decodes every
-image for every sample, keeps a ring of the last ones, or maps a file of decoded images. Then the peak of the
-proportional set size of a data loader and its workers, by their number. The last line is a JSON object.
+The peers, in one process, are MMDetection's `MultiImageMixDataset` and its cached transforms, at the same settings.
+Ours decodes every image for every sample, keeps a ring of the last ones, or maps a file of decoded images. Then the
+peak of the proportional set size of a data loader and its workers, by their number. The last line is a JSON object.
 """
 
 import argparse
@@ -30,8 +30,8 @@ from mmdet_trash.registry import DATASETS
 
 SIZE = (640, 640)
 TRANSLATE, SCALE = 0.2, 0.2
-FINISH = [dict(type="RandomFlip", prob=0.5), dict(type="mmdet.PackDetInputs")]
-LOAD = [dict(type="LoadImageFromFile"), dict(type="LoadAnnotations", with_bbox=True)]
+FINISH = [{"type": "RandomFlip", "prob": 0.5}, {"type": "mmdet.PackDetInputs"}]
+LOAD = [{"type": "LoadImageFromFile"}, {"type": "LoadAnnotations", "with_bbox": True}]
 CHUNK = 16
 """Samples a timed turn."""
 
@@ -84,40 +84,48 @@ def main() -> None:
     print(json.dumps({"benchmark": "pipeline", "samples": CHUNK, "workers": most, "cases": cases}))
 
 
+def dataset_cfg(root: Path, pipeline: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "TrashDataset", "data_root": str(root), "ann_file": "train.json", "pipeline": pipeline}
+
+
 def ours(root: Path, cache: Any) -> Any:
     pipeline = [
-        dict(type="Mosaic", img_scale=SIZE, translate=TRANSLATE, scale=SCALE, cache=cache),
-        dict(type="MixUp", cache=cache),
-        dict(type="HSVJitter"),
+        {"type": "Mosaic", "img_scale": SIZE, "translate": TRANSLATE, "scale": SCALE, "cache": cache},
+        {"type": "MixUp", "cache": cache},
+        {"type": "HSVJitter"},
         *FINISH,
     ]
-    return DATASETS.build(dict(type="TrashDataset", data_root=str(root), ann_file="train.json", pipeline=pipeline))
+    return DATASETS.build(
+        {"type": "TrashDataset", "data_root": str(root), "ann_file": "train.json", "pipeline": pipeline}
+    )
 
 
 def theirs(root: Path) -> Any:
     mixing = their_mixing("mmdet.Mosaic", "mmdet.MixUp")
-    loaded = dict(type="TrashDataset", data_root=str(root), ann_file="train.json", pipeline=LOAD)
-    return DATASETS.build(dict(type="mmdet.MultiImageMixDataset", dataset=loaded, pipeline=mixing))
+    wrapper = {"type": "mmdet.MultiImageMixDataset", "dataset": dataset_cfg(root, LOAD), "pipeline": mixing}
+    return DATASETS.build(wrapper)
 
 
 def theirs_cached(root: Path) -> Any:
     pipeline = [*LOAD, *their_mixing("mmdet.CachedMosaic", "mmdet.CachedMixUp")]
-    return DATASETS.build(dict(type="TrashDataset", data_root=str(root), ann_file="train.json", pipeline=pipeline))
+    return DATASETS.build(
+        {"type": "TrashDataset", "data_root": str(root), "ann_file": "train.json", "pipeline": pipeline}
+    )
 
 
 def their_mixing(mosaic: str, mixup: str) -> list[dict[str, Any]]:
     return [
-        dict(type=mosaic, img_scale=SIZE),
-        dict(
-            type="mmdet.RandomAffine",
-            max_rotate_degree=0.0,
-            max_translate_ratio=TRANSLATE,
-            scaling_ratio_range=(1 - SCALE, 1 + SCALE),
-            max_shear_degree=0.0,
-            border=(-SIZE[0] // 2, -SIZE[1] // 2),
-        ),
-        dict(type=mixup, img_scale=SIZE, ratio_range=(1.0, 1.0)),
-        dict(type="mmdet.YOLOXHSVRandomAug"),
+        {"type": mosaic, "img_scale": SIZE},
+        {
+            "type": "mmdet.RandomAffine",
+            "max_rotate_degree": 0.0,
+            "max_translate_ratio": TRANSLATE,
+            "scaling_ratio_range": (1 - SCALE, 1 + SCALE),
+            "max_shear_degree": 0.0,
+            "border": (-SIZE[0] // 2, -SIZE[1] // 2),
+        },
+        {"type": mixup, "img_scale": SIZE, "ratio_range": (1.0, 1.0)},
+        {"type": "mmdet.YOLOXHSVRandomAug"},
         *FINISH,
     ]
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draw a dataset's boxes, or predictions, on its images: one sheet to look at."""
+"""Look at a dataset's boxes, at predictions, or at what a config's pipeline feeds the model: one sheet."""
 
 import argparse
 from pathlib import Path
@@ -12,21 +12,35 @@ from mmdet_trash.predictions import ImageTable, from_annotations, read_submissio
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
-        epilog="example: python tools/browse.py data/trash/test.json --predictions submission.csv --out detections.png",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="examples:\n"
+        "  python tools/browse.py data/trash/test.json --predictions submission.csv --out detections.png\n"
+        "  python tools/browse.py configs/demo/cascade-rcnn_tiny_mosaic.py --data-root data/trash --out pipeline.png",
     )
-    parser.add_argument("ann", type=Path, help="annotation file")
+    parser.add_argument("source", type=Path, help="annotation file (.json) or config (.py)")
     parser.add_argument("--predictions", help="submission CSV to draw instead of the annotations")
-    parser.add_argument("--data-root", type=Path, help="folder of the images (the annotation file's)")
+    parser.add_argument("--data-root", help="folder of the images (the annotation file's, the config's own)")
     parser.add_argument("--score-thr", type=float, default=0.3, help="draw boxes from this score (%(default)s)")
     parser.add_argument("--count", type=positive, default=12, help="how many images (%(default)s)")
     parser.add_argument("--columns", type=positive, default=4, help="how many in a row (%(default)s)")
+    parser.add_argument("--tile", type=positive, default=480, help="longer side of each, in pixels (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("browse.png"), help="image to write (%(default)s)")
+    of_config = parser.add_argument_group("of a config", "each image before and after, in DIR one file each")
+    of_config.add_argument("--pipeline", metavar="KEY", help="another pipeline of the config, such as test_pipeline")
+    of_config.add_argument("--seed", type=int, default=0, help="another draw of the random numbers (%(default)s)")
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
-    coco = load_annotations(args.ann)
+    if args.source.suffix == ".py":
+        browse_pipeline(args)
+    else:
+        browse_annotations(args)
+
+
+def browse_annotations(args: argparse.Namespace) -> None:
+    coco = load_annotations(args.source)
     if args.predictions:
         predictions = read_submission(args.predictions, ImageTable.from_coco(coco))
         predictions = predictions.select(predictions.scores >= args.score_thr)
@@ -36,12 +50,33 @@ def main() -> None:
     # Imported late: the stack takes seconds, and the input is checked by now.
     from mmdet_trash.reports.contact_sheet import draw_contact_sheet, write_image
 
-    root = args.data_root or args.ann.parent
+    root = Path(args.data_root) if args.data_root else args.source.parent
     sheet = draw_contact_sheet(
-        predictions, args.ann, root, args.count, args.columns, show_scores=bool(args.predictions)
+        predictions, args.source, root, args.count, args.columns, args.tile, show_scores=bool(args.predictions)
     )
     write_image(sheet, args.out)
     print(f"{args.out}: {sheet.shape[1]}x{sheet.shape[0]}")
+
+
+def browse_pipeline(args: argparse.Namespace) -> None:
+    from mmdet_trash.engine.config import load_config, set_data_root, use_pipeline
+    from mmdet_trash.engine.runner import build_train_dataset
+    from mmdet_trash.reports.contact_sheet import grid, write_image
+    from mmdet_trash.reports.pipeline_sheet import draw_pipeline
+
+    cfg = load_config(str(args.source))
+    set_data_root(cfg, args.data_root)
+    if args.pipeline:
+        use_pipeline(cfg, args.pipeline)
+    pairs = list(draw_pipeline(build_train_dataset(cfg), args.count, args.seed, args.tile))
+    if args.out.suffix:
+        sheet = grid([tile for pair in pairs for tile in pair], 2 * max(1, args.columns // 2), args.tile)
+        write_image(sheet, args.out)
+        print(f"{args.out}: {sheet.shape[1]}x{sheet.shape[0]}, each image before and after")
+        return
+    for number, pair in enumerate(pairs):
+        write_image(grid(list(pair), 2, args.tile), args.out / f"{number:03}.png")
+    print(f"{args.out}: {len(pairs)} images, each before and after")
 
 
 if __name__ == "__main__":

@@ -136,6 +136,21 @@ def use_amp(cfg: Config) -> None:
     cfg.optim_wrapper.setdefault("loss_scale", "dynamic")
 
 
+def use_pipeline(cfg: Config, key: str) -> None:
+    """Give the training data another pipeline of the config, such as `test_pipeline` or `gallery.mosaic`.
+
+    Raises:
+        InputError: when the config has none of that name.
+    """
+    node: Any = cfg
+    for name in key.split("."):
+        node = node.get(name) if isinstance(node, (dict, Config)) else None
+    if not isinstance(node, list):
+        raise InputError(f"--pipeline {key}: the config has no such pipeline, a list of transforms")
+    for dataset in _datasets(cfg, "train_dataloader"):
+        dataset.pipeline = node
+
+
 def use_tta(cfg: Config) -> None:
     """Test with the config's augmented views, merged by its `tta_model`.
 

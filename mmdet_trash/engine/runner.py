@@ -7,13 +7,16 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.registry import Registry
+from mmengine.registry import DefaultScope, Registry
 from mmengine.runner import Runner
+from mmengine.utils import import_modules_from_strings
 
 import mmdet_trash.registry as registry_module
+from mmdet_trash.datasets.transforms import attach
 from mmdet_trash.engine.checkpoint import use_safe_loaders
 from mmdet_trash.engine.config import walk
 from mmdet_trash.errors import InputError
@@ -52,6 +55,19 @@ def build_runner(cfg: Config) -> Runner:
         torch.distributed.init_process_group("gloo")
     with config_mistakes():
         return Runner.from_cfg(cfg)
+
+
+def build_train_dataset(cfg: Config) -> Any:
+    """Build the training data alone, with its mixing transforms attached.
+
+    Raises:
+        InputError: as :func:`build_runner`.
+    """
+    import_modules_from_strings(**cfg.get("custom_imports", {"imports": []}))
+    with DefaultScope.overwrite_default_scope(cfg.get("default_scope", registry_module.SCOPE)), config_mistakes():
+        dataset = registry_module.DATASETS.build(cfg.train_dataloader.dataset)
+    attach(dataset)
+    return dataset
 
 
 @contextmanager

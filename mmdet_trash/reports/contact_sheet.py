@@ -16,6 +16,7 @@ from mmdet_trash.files import atomic_write
 from mmdet_trash.predictions import Predictions
 
 GAP = 8
+TILE = 480
 
 
 def draw_contact_sheet(
@@ -24,7 +25,7 @@ def draw_contact_sheet(
     root: Path,
     count: int = 12,
     columns: int = 4,
-    tile: int = 480,
+    tile: int = TILE,
     show_scores: bool = True,
 ) -> np.ndarray:
     """Draw boxes with their classes on images spread evenly over those that have any.
@@ -46,8 +47,7 @@ def draw_contact_sheet(
     """
     images = predictions.images
     classes = images.classes
-    visualizer = DetLocalVisualizer(line_width=2)
-    visualizer.dataset_meta = {"classes": classes, "palette": list(PALETTE) if classes == CLASSES else "random"}
+    visualizer = visualizer_of(classes)
     chosen = np.unique(predictions.image_index)
     if len(chosen) == 0:
         chosen = np.arange(len(images))
@@ -58,22 +58,48 @@ def draw_contact_sheet(
         image = cv2.imread(str(path))
         if image is None:
             raise InputError(f"{path}: cannot be read as an image")
-        scale = tile / max(image.shape[:2])
-        image = cv2.resize(
-            image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        )
         rows = predictions.of_image(index)
         instances = InstanceData(
-            bboxes=torch.tensor(predictions.bboxes[rows] * scale), labels=torch.tensor(predictions.labels[rows])
+            bboxes=torch.tensor(predictions.bboxes[rows]), labels=torch.tensor(predictions.labels[rows])
         )
         if show_scores:
             instances.scores = torch.tensor(predictions.scores[rows])
-        sample = DetDataSample(**{"pred_instances" if show_scores else "gt_instances": instances})
-        visualizer.add_datasample(
-            "", image[..., ::-1], sample, draw_gt=not show_scores, draw_pred=show_scores, pred_score_thr=0
-        )
-        tiles.append(visualizer.get_image()[..., ::-1])
-    return _grid(tiles, columns, tile)
+        tiles.append(draw_boxes(visualizer, image, instances, tile))
+    return grid(tiles, columns, tile)
+
+
+def visualizer_of(classes: tuple[str, ...]) -> DetLocalVisualizer:
+    """MMDetection's, with the competition's colours for its classes and random ones for others."""
+    visualizer = DetLocalVisualizer(line_width=2)
+    visualizer.dataset_meta = {"classes": classes, "palette": list(PALETTE) if classes == CLASSES else "random"}
+    return visualizer
+
+
+def draw_boxes(
+    visualizer: DetLocalVisualizer, image: np.ndarray, instances: InstanceData, tile: int = TILE
+) -> np.ndarray:
+    """Resize an image and draw boxes with their classes on it, and with scores where they have any.
+
+    Args:
+        visualizer: see :func:`visualizer_of`.
+        image: (H, W, 3) uint8, BGR.
+        instances: `bboxes` (N, 4) in the image's pixels, `labels` (N,), perhaps `scores` (N,).
+        tile: longer side of what is returned, in pixels.
+
+    Returns:
+        (h, w, 3) uint8, BGR.
+    """
+    scale = tile / max(image.shape[:2])
+    image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    last = torch.tensor([image.shape[1] - 1, image.shape[0] - 1]).repeat(2)  # beyond it the drawer warns
+    bboxes = (instances.bboxes * scale).clamp(min=0).minimum(last)
+    scaled = InstanceData(**{**dict(instances.items()), "bboxes": bboxes})
+    predicted = "scores" in scaled
+    sample = DetDataSample(**{"pred_instances" if predicted else "gt_instances": scaled})
+    visualizer.add_datasample(
+        "", image[..., ::-1], sample, draw_gt=not predicted, draw_pred=predicted, pred_score_thr=0
+    )
+    return visualizer.get_image()[..., ::-1]
 
 
 def write_image(image: np.ndarray, path: Path) -> None:
@@ -90,7 +116,8 @@ def write_image(image: np.ndarray, path: Path) -> None:
         file.write(encoded.tobytes())
 
 
-def _grid(tiles: list[np.ndarray], columns: int, tile: int) -> np.ndarray:
+def grid(tiles: list[np.ndarray], columns: int, tile: int = TILE) -> np.ndarray:
+    """Tiles in rows of `columns`, each in the middle of a square of `tile` pixels; (H, W, 3) uint8."""
     columns = max(1, min(columns, len(tiles)))
     rows = -(-len(tiles) // columns)
     step = tile + GAP

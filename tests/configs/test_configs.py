@@ -11,6 +11,7 @@ from mmdet_trash.engine.runner import build_runner
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*.py") if "_base_" not in path.parts)
+RESIZING = {"Resize": "scale", "Mosaic": "img_scale", "RandomPerspective": "img_scale"}
 NAMES = [str(path.relative_to(ROOT)) for path in CONFIGS]
 
 
@@ -21,7 +22,12 @@ def steps_of(pipeline):
             yield from steps_of(step)
         else:
             yield step
-            yield from steps_of(step.get("transforms", []))
+            yield from steps_of([*step.get("transforms", []), *step.get("pre_transform", [])])
+
+
+def sizes_in(pipeline):
+    """What the resizing transforms of a pipeline resize to."""
+    return {step[RESIZING[step.type]] for step in steps_of(pipeline) if step.type in RESIZING}
 
 
 @pytest.fixture(scope="session")
@@ -35,8 +41,8 @@ def shrink(synthetic, tmp_path_factory):
         for loader in configs.LOADERS:
             cfg[loader].update(batch_size=2, num_workers=0, persistent_workers=False)
             for step in steps_of(cfg[loader].dataset.pipeline):
-                if step.type == "Resize":
-                    step.scale = (96, 96)
+                if step.type in RESIZING:
+                    step[RESIZING[step.type]] = (96, 96)
         cfg.vis_backends = cfg.visualizer.vis_backends = []
         cfg.work_dir = str(tmp_path_factory.mktemp("work"))
         return cfg
@@ -78,8 +84,7 @@ def test_a_config_says_what_it_is(name):
 def test_images_of_1024_keep_their_size(name):
     cfg = configs.load_config(str(ROOT / name))
     for loader in configs.LOADERS:
-        scales = [step.scale for step in steps_of(cfg[loader].dataset.pipeline) if step.type == "Resize"]
-        assert scales == [(1024, 1024)]
+        assert sizes_in(cfg[loader].dataset.pipeline) == {(1024, 1024)}
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -104,8 +109,8 @@ def test_the_learning_rate_scales_with_the_batch(name, shrink):
 @pytest.mark.parametrize("name", NAMES)
 def test_augmented_views_are_of_sizes_around_the_trained_one(name):
     cfg = configs.load_config(str(ROOT / name))
-    (trained,) = {step.scale for step in steps_of(cfg.train_dataloader.dataset.pipeline) if step.type == "Resize"}
-    sizes = sorted(step.scale for step in steps_of(cfg.tta_pipeline) if step.type == "Resize")
+    (trained,) = sizes_in(cfg.train_dataloader.dataset.pipeline)
+    sizes = sorted(sizes_in(cfg.tta_pipeline))
     assert trained in sizes and sizes[0] < trained < sizes[-1]
     assert max(sizes[-1]) <= 1.5 * max(trained)
 

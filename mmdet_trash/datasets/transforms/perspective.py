@@ -63,7 +63,6 @@ class RandomPerspective(MixingTransform):
     ) -> None:
         super().__init__(**kwargs)
         self.img_scale = None if img_scale is None else (int(img_scale[0]), int(img_scale[1]))
-        self.magnitudes = np.array([perspective, perspective, degrees, scale, shear, shear, translate, translate])
         self.boxes = BoxFilter(**(boxes or {}))
         self.pad_val = pad_val
         for name, value, below in (
@@ -73,10 +72,12 @@ class RandomPerspective(MixingTransform):
             ("shear", shear, 45),
             ("perspective", perspective, self._most_perspective()),
         ):
-            if not 0 <= value < below:
+            if not isinstance(value, int | float) or not 0 <= value < below:
                 raise InputError(
                     f"{type(self).__name__}: {name} {value} is out of range, 0 or more and below {below:.3g} is right"
                 )
+
+        self.magnitudes = np.array([perspective, perspective, degrees, scale, shear, shear, translate, translate])
 
     def mix_img_transform(self, results: dict[str, Any], others: list[Sample]) -> dict[str, Any]:
         sample = Sample(results, self.images)
