@@ -11,7 +11,6 @@ from mmdet_trash.errors import InputError
 from mmdet_trash.reports.contact_sheet import GAP
 from mmdet_trash.reports.pipeline_sheet import draw_pipeline
 from tests.builders import ROOT
-from tests.configs.test_configs import NAMES
 
 PLAIN = [{"type": "LoadImageFromFile"}, {"type": "LoadAnnotations", "with_bbox": True}]
 
@@ -53,12 +52,13 @@ def test_a_pipeline_without_an_end_is_told(synthetic):
         next(draw_pipeline(built(synthetic, PLAIN), 1))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NAMES)
-def test_every_config_can_be_looked_at(name, dataset, edit_json):
+@pytest.mark.parametrize(
+    "name", ["cascade_rcnn/cascade-rcnn_r50_fpn_mosaic", "mask_rcnn/mask-rcnn_r50_fpn", "atss/atss_r50_fpn"]
+)
+def test_configs_of_each_kind_can_be_looked_at(name, dataset, edit_json):
     if "mask" in name:
         edit_json(dataset / "train.json", outline)
-    cfg = load_config(str(ROOT / name))
+    cfg = load_config(str(ROOT / "configs" / f"{name}_1x_trash.py"))
     set_data_root(cfg, str(dataset))
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)

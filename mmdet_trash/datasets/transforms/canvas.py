@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from mmdet_trash.errors import InputError
 
 Region = tuple[float, float, float, float]
 """x1, y1, x2, y2."""
+NOTHING = np.zeros(0, np.int64)
 
 
 class Sample:
@@ -85,71 +87,76 @@ class Tile:
         Returns:
             Its objects in the output that are worth keeping.
         """
-        x1, y1, x2, y2 = self.visible
-        corners = matrix @ np.array([[x1, x2, x2, x1], [y1, y1, y2, y2], [1, 1, 1, 1]])
-        quad = corners[:2] / corners[2]
-        # A pixel belongs to the tile that its centre lies in: tiles neither overlap nor leave a seam.
-        first = np.ceil(quad.min(1) - 0.5).clip(0)
-        last = np.minimum(np.ceil(quad.max(1) - 0.5), out.shape[1::-1])
-        if x2 <= x1 or y2 <= y1 or (first >= last).any():
-            return self.sample.objects.select(np.zeros(len(self.sample.objects), bool))
-        region = (*first.astype(int).tolist(), *last.astype(int).tolist())
-        scale = np.hypot(*matrix[:2, :2]).max() / corners[2].min()
-        pixels = self.sample.pixels(min(1.0, scale * (self.place[2] - self.place[0]) / self.sample.size[0]))
         if is_upright(matrix):
-            return self._resize(out, matrix, boxes, region, pixels)
-        return self._warp(out, matrix, boxes, region, pixels, quad)
+            return self._resize(out, matrix, boxes)
+        return self._warp(out, matrix, boxes)
 
-    def _resize(
-        self, out: np.ndarray, matrix: np.ndarray, boxes: BoxFilter, region: Region, pixels: np.ndarray
-    ) -> Objects:
+    def _resize(self, out: np.ndarray, matrix: np.ndarray, boxes: BoxFilter) -> Objects:
         """Where rectangles stay rectangles: resizing is several times as fast as warping.
 
-        The cut through the image is moved to the border of a pixel, and boxes with it.
+        The cut through the image is moved to the border of a pixel, and boxes with it. In plain numbers, since arrays
+        of two are slow.
         """
-        ends = np.array(region, np.float64).reshape(2, 2)
-        size = np.array(pixels.shape[1::-1])
-        start, extent = np.array(self.place[:2]), np.subtract(self.place[2:], self.place[:2])
-        on_canvas = (ends - matrix[:2, 2]) / matrix.diagonal()[:2]
-        cut = np.rint((on_canvas - start) * size / extent).clip(0, size)
-        cut[0] = np.minimum(cut[0], size - 1)
-        cut[1] = np.maximum(cut[1], cut[0] + 1)
-        (left, top), (right, bottom) = cut.astype(int).tolist()
-        x1, y1, x2, y2 = region
+        scales, offsets = matrix.diagonal()[:2].tolist(), matrix[:2, 2].tolist()
+        regions = [self._region(axis, scales[axis], offsets[axis], out.shape[1 - axis]) for axis in (0, 1)]
+        if any(first >= last for first, last in regions):
+            return self.sample.objects.select(NOTHING)
+        full = self.sample.size
+        pixels = self.sample.pixels(min(1.0, max(scales) * (self.place[2] - self.place[0]) / full[0]))
+        cuts, ratios, shifts = [], [], []
+        for axis, (first, last) in enumerate(regions):
+            start, length = self.place[axis], pixels.shape[1 - axis]
+            per_pixel = length / (self.place[axis + 2] - start)
+            low, high = (round(((end - offsets[axis]) / scales[axis] - start) * per_pixel) for end in (first, last))
+            low = min(max(low, 0), length - 1)
+            high = min(max(high, low + 1), length)
+            cuts.append((low, high))
+            ratio = (last - first) / (high - low)
+            ratios.append(ratio * length / full[axis])
+            shifts.append(first - low * ratio)
+        ((left, right), (top, bottom)), ((x1, x2), (y1, y2)) = cuts, regions
         cv2.resize(pixels[top:bottom, left:right], (x2 - x1, y2 - y1), out[y1:y2, x1:x2])
-
-        scale = (ends[1] - ends[0]) / (cut[1] - cut[0])
-        offset = ends[0] - cut[0] * scale
-        whole = self.sample.objects.bboxes * np.tile(scale * size / self.sample.size, 2) + np.tile(offset, 2)
-        seen = clip_boxes(whole, region)
+        if not len(self.sample.objects):
+            return self.sample.objects
+        whole = self.sample.objects.bboxes * (ratios * 2) + (shifts * 2)
+        seen = clip_boxes(whole, (x1, y1, x2, y2))
         return self.sample.objects.moved(seen).select(boxes(seen, box_areas(whole)))
 
-    def _warp(
-        self,
-        out: np.ndarray,
-        matrix: np.ndarray,
-        boxes: BoxFilter,
-        region: Region,
-        pixels: np.ndarray,
-        quad: np.ndarray,
-    ) -> Objects:
-        left, top, right, bottom = region
-        (x1, y1, x2, y2), size, full = self.place, pixels.shape[1::-1], self.sample.size
-        to_canvas = np.array([[(x2 - x1) / size[0], 0, x1], [0, (y2 - y1) / size[1], y1], [0, 0, 1]])
+    def _region(self, axis: int, scale: float, offset: float, length: int) -> tuple[int, int]:
+        """First pixel of the output, and the one after the last, whose centre lies in the tile, along an axis."""
+        start, end = max(self.place[axis], self.window[axis]), min(self.place[axis + 2], self.window[axis + 2])
+        return max(0, math.ceil(scale * start + offset - 0.5)), min(length, math.ceil(scale * end + offset - 0.5))
+
+    def _warp(self, out: np.ndarray, matrix: np.ndarray, boxes: BoxFilter) -> Objects:
+        (left, top, right, bottom), objects = self.visible, self.sample.objects
+        corners = matrix @ np.array([[left, right, right, left], [top, top, bottom, bottom], [1, 1, 1, 1]])
+        quad = corners[:2] / corners[2]
+        x1, y1 = np.floor(quad.min(1)).astype(int).clip(0).tolist()
+        x2, y2 = np.minimum(np.ceil(quad.max(1)).astype(int), out.shape[1::-1]).tolist()
+        if right <= left or bottom <= top or x2 <= x1 or y2 <= y1:
+            return objects.select(NOTHING)
+        scale = np.hypot(*matrix[:2, :2]).max() / corners[2].min()
+        pixels = self.sample.pixels(min(1.0, scale * (self.place[2] - self.place[0]) / self.sample.size[0]))
+        to_canvas = self._to_canvas(pixels.shape[1::-1])
         # OpenCV counts from the centre of a pixel.
-        inverse = np.linalg.inv(shift(-left - 0.5, -top - 0.5) @ matrix @ to_canvas @ shift(0.5, 0.5))
-        part = out[top:bottom, left:right]
+        inverse = np.linalg.inv(shift(-x1 - 0.5, -y1 - 0.5) @ matrix @ to_canvas @ shift(0.5, 0.5))
+        part = out[y1:y2, x1:x2]
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         warped = cv2.warpPerspective(pixels, inverse, part.shape[1::-1], None, flags, cv2.BORDER_REPLICATE)
-        cv2.copyTo(warped, pixels_inside(quad - [[left], [top]], part.shape[:2]), part)
+        cv2.copyTo(warped, pixels_inside(quad - [[x1], [y1]], part.shape[:2]), part)
 
-        whole = warp_boxes(self.sample.objects.bboxes, to_canvas @ np.diag([size[0] / full[0], size[1] / full[1], 1]))
+        whole = warp_boxes(objects.bboxes, self._to_canvas(self.sample.size))
         shown = clip_boxes(whole, self.visible)
         moved = warp_boxes(shown, matrix)
         seen = clip_boxes(moved, (0, 0, *out.shape[1::-1]))
         # The share that the window cuts off counts too, whatever the matrix does to areas.
         area = box_areas(moved) * box_areas(whole) / np.maximum(box_areas(shown), 1e-9)
-        return self.sample.objects.moved(seen).select(boxes(seen, area))
+        return objects.moved(seen).select(boxes(seen, area))
+
+    def _to_canvas(self, size: tuple[int, int]) -> np.ndarray:
+        """From the pixels of an image of this size, `(width, height)`."""
+        x1, y1, x2, y2 = self.place
+        return np.array([[(x2 - x1) / size[0], 0, x1], [0, (y2 - y1) / size[1], y1], [0, 0, 1]])
 
 
 def render(

@@ -100,7 +100,7 @@ class MixingTransform(BaseTransform):
                 "mmdet_trash.datasets.transforms.attach(dataset), tells it"
             )
         info = self.images.draw()
-        results = info if self.pre_transform is None else self.pre_transform(info)
+        results = info if self.pre_transform is None else self.pre_transform({**info})
         if results is None:
             raise UnreadableImage(info["img_path"], "gives no sample")
         return Sample(results, self.images)

@@ -97,8 +97,7 @@ class CutMix(PairTransform):
         image[y1:y2, x1:x2] = other[y1:y2, x1:x2]
 
         left, seen = uncovered(sample.objects.bboxes, (x1, y1, x2, y2))
-        whole = box_areas(sample.objects.bboxes)
-        keep = self.boxes(left, self.boxes.min_visible * box_areas(left)) & (seen >= self.boxes.min_visible * whole)
+        keep = self.boxes(left, box_areas(sample.objects.bboxes), seen)
         inside = clip_boxes(objects.bboxes, (x1, y1, x2, y2))
         enough = self.boxes(inside, box_areas(objects.bboxes))
         parts = [sample.objects.moved(left).select(keep), objects.moved(inside).select(enough)]

@@ -88,23 +88,22 @@ class BoxFilter:
     min_visible: float = 0.1
     max_aspect: float = 20.0
 
-    def __call__(self, left: np.ndarray, area: np.ndarray) -> np.ndarray:
+    def __call__(self, left: np.ndarray, area: np.ndarray, seen: np.ndarray | None = None) -> np.ndarray:
         """Which to keep.
 
         Args:
             left: (N, 4), what is left of each box, xyxy.
             area: (N,), of the boxes before they were cut.
+            seen: (N,), area that is seen; all of what is left by default.
 
         Returns:
             (N,) bool.
         """
         sides = left[:, 2:] - left[:, :2]
         shorter, longer = sides.min(1), sides.max(1)
-        return (
-            (shorter >= self.min_size)
-            & (longer <= self.max_aspect * shorter)
-            & (shorter * longer >= self.min_visible * area)
-        )
+        seen = shorter * longer if seen is None else seen
+        large = (shorter >= self.min_size) & (longer <= self.max_aspect * shorter)
+        return large & (seen >= self.min_visible * area)
 
 
 def box_areas(bboxes: np.ndarray) -> np.ndarray:

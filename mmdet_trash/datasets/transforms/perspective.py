@@ -76,7 +76,6 @@ class RandomPerspective(MixingTransform):
                 raise InputError(
                     f"{type(self).__name__}: {name} {value} is out of range, 0 or more and below {below:.3g} is right"
                 )
-
         self.magnitudes = np.array([perspective, perspective, degrees, scale, shear, shear, translate, translate])
 
     def mix_img_transform(self, results: dict[str, Any], others: list[Sample]) -> dict[str, Any]:

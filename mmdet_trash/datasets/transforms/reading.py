@@ -1,5 +1,6 @@
 """Reading image files for training: eight bits, BGR, upright, no larger than needed."""
 
+import math
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ REDUCED = {
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
 """OpenCV's flag for an image whose sides are divided by a number."""
+JPEG = b"\xff\xd8"
 
 
 class UnreadableImage(Exception):
@@ -33,7 +35,7 @@ def read_image(path: str | Path, shrink: float = 1.0) -> np.ndarray:
 
     Args:
         path: of the file.
-        shrink: the share of its width and height that is enough. It is divided by 2, 4 or 8 if that much is left,
+        shrink: the share of its width and height that is enough. They are divided by 2, 4 or 8 if that much is left,
             which a JPEG's decoder does in passing.
 
     Returns:
@@ -47,7 +49,12 @@ def read_image(path: str | Path, shrink: float = 1.0) -> np.ndarray:
     except OSError as error:
         raise UnreadableImage(path, error.strerror or "cannot be opened") from None
     divisor = max(by for by in REDUCED if by * shrink <= 1)
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), REDUCED[divisor]) if data else None
+    jpeg = data.startswith(JPEG)
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), REDUCED[divisor if jpeg else 1]) if data else None
     if image is None:
         raise UnreadableImage(path, "cannot be read as an image")
+    if divisor > 1 and not jpeg:
+        # OpenCV would leave pixels out.
+        size = [math.ceil(side / divisor) for side in image.shape[1::-1]]
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     return image
