@@ -59,6 +59,17 @@ def write_jpeg(path: Path, width: int = 100, height: int = 80, orientation: int 
     return path
 
 
+def trash_dataset(root: Path, *pipeline: dict[str, Any], **options: Any) -> Any:
+    """The training data of a folder, with transforms by name."""
+    from mmengine.registry import DefaultScope
+
+    from mmdet_trash.registry import DATASETS
+
+    cfg = {"type": "TrashDataset", "data_root": str(root), "ann_file": "train.json", "pipeline": list(pipeline)}
+    with DefaultScope.overwrite_default_scope("mmdet_trash"):
+        return DATASETS.build({**cfg, **options})
+
+
 def table(
     names: Iterable[str] = ("test/0000.jpg", "test/0001.jpg"), categories: Iterable[int] = range(10)
 ) -> ImageTable:

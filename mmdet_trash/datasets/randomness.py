@@ -34,7 +34,7 @@ class SeededItems:
         seed, epoch = self._seed.tolist()
         items = []
         for place, index in enumerate(indices):
-            with seeded([seed, epoch, place, *map(int, indices)]):
+            with seeded([seed, epoch, place, len(indices), *map(int, indices)]):
                 items.append(self.dataset[index])
         return items
 

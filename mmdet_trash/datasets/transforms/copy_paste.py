@@ -21,7 +21,7 @@ class PasteTransform(MixingTransform):
 
     Args:
         edge: "rectangle" pastes a box as it is, "soft" fades its border into the image.
-        max_overlap: most of any box in the image that a pasted one may cover, as a share of its area.
+        max_overlap: most of any box in the image that pasted ones may cover, as a share of its area.
         **kwargs: see :class:`MixingTransform`.
     """
 
@@ -31,30 +31,47 @@ class PasteTransform(MixingTransform):
             raise InputError(f"{type(self).__name__}: edge {edge!r} is unknown, one of {EDGES} is right")
         self.edge, self.max_overlap = edge, max_overlap
 
-    def paste(self, image: np.ndarray, objects: Objects, patch: np.ndarray, corner: np.ndarray, label: int) -> Objects:
-        """Paste a cut-out into an image, which changes, unless it would cover too much.
+    def board(self, sample: Sample) -> Board:
+        return Board(sample.pixels(1.0).copy(), sample.objects, self.edge, self.max_overlap)
+
+
+class Board:
+    """An image and its objects, to paste on.
+
+    Args:
+        image: (H, W, 3) uint8, written to.
+        objects: those in it.
+        edge: see :class:`PasteTransform`.
+        max_overlap: see :class:`PasteTransform`.
+    """
+
+    def __init__(self, image: np.ndarray, objects: Objects, edge: str, max_overlap: float) -> None:
+        self.image, self.objects = image, objects
+        self.edge, self.max_overlap = edge, max_overlap
+        self._hidden = np.zeros(len(objects))
+
+    def paste(self, patch: np.ndarray, corner: np.ndarray, label: int) -> None:
+        """Paste a cut-out as the last of the objects, unless too much of another would be covered.
 
         Args:
-            image: (H, W, 3) uint8.
-            objects: those in it.
-            patch: (h, w, 3) uint8, which fits into it.
+            patch: (h, w, 3) uint8, which fits into the image.
             corner: x, y of its upper left pixel.
             label: its class.
-
-        Returns:
-            The objects, with the pasted one last.
         """
         (x, y), (height, width) = corner.tolist(), patch.shape[:2]
         box = np.array([[x, y, x + width, y + height]], np.float64)
-        covered = box_areas(clip_boxes(objects.bboxes, box[0])) / np.maximum(box_areas(objects.bboxes), 1e-9)
-        if (covered > self.max_overlap).any():
-            return objects
-        part = image[y : y + height, x : x + width]
+        bboxes = self.objects.bboxes
+        # What earlier ones cover is counted whole, whether they overlap or not.
+        hidden = self._hidden + box_areas(clip_boxes(bboxes, box[0])) / np.maximum(box_areas(bboxes), 1e-9)
+        if (hidden > np.maximum(self._hidden, self.max_overlap)).any():
+            return
+        part = self.image[y : y + height, x : x + width]
         if self.edge == "soft":
             weight = np.outer(fade(height), fade(width))[..., None]
             patch = np.rint(weight * patch + (1 - weight) * part).astype(np.uint8)
         part[:] = patch
-        return Objects.concat([objects, Objects(box, np.array([label], np.int64), np.zeros(1, bool))])
+        pasted = Objects(box, np.array([label], np.int64), np.zeros(1, bool))
+        self.objects, self._hidden = Objects.concat([self.objects, pasted]), np.append(hidden, 0.0)
 
 
 @TRANSFORMS.register_module()
@@ -101,15 +118,13 @@ class CopyPaste(PasteTransform):
         self._places = [group for group in self._places if len(group)]
 
     def mix_img_transform(self, results: dict[str, Any], others: list[Sample]) -> dict[str, Any]:
-        sample = Sample(results, self.images)
-        image, objects = sample.pixels(1.0).copy(), sample.objects
+        board = self.board(Sample(results, self.images))
         for _ in range(np.random.randint(1, self.max_objects + 1)):
-            patch, label = self._cut_out(image.shape[:2])
+            patch, label = self._cut_out(board.image.shape[:2])
             if patch is not None:
-                room = np.array(image.shape[1::-1]) - patch.shape[1::-1]
-                corner = np.random.randint(0, room + 1)
-                objects = self.paste(image, objects, patch, corner, label)
-        return self.packed(results, image, objects)
+                room = np.array(board.image.shape[1::-1]) - patch.shape[1::-1]
+                board.paste(patch, np.random.randint(0, room + 1), label)
+        return self.packed(results, board.image, board.objects)
 
     def _cut_out(self, shape: tuple[int, int]) -> tuple[np.ndarray | None, int]:
         """An object of the dataset at a size that fits an image's shape, or None when it is too small to be seen."""
@@ -150,15 +165,14 @@ class MirrorPaste(PasteTransform):
 
     def mix_img_transform(self, results: dict[str, Any], others: list[Sample]) -> dict[str, Any]:
         sample = Sample(results, self.images)
-        source, objects = sample.pixels(1.0), sample.objects
-        image = source.copy()
+        board, source, objects = self.board(sample), sample.pixels(1.0), sample.objects
         chosen = np.random.permutation(len(objects))[: round(self.share * len(objects))]
         for index in chosen[~objects.ignored[chosen]]:
             x1, y1, x2, y2 = np.rint(objects.bboxes[index]).astype(int)
-            patch, corner = source[y1:y2, x1:x2][:, ::-1], np.array([image.shape[1] - x2, y1])
+            patch, corner = source[y1:y2, x1:x2][:, ::-1], np.array([source.shape[1] - x2, y1])
             if patch.size:
-                objects = self.paste(image, objects, patch, corner, int(objects.labels[index]))
-        return self.packed(results, image, objects)
+                board.paste(patch, corner, int(objects.labels[index]))
+        return self.packed(results, board.image, board.objects)
 
 
 def fade(length: int) -> np.ndarray:
