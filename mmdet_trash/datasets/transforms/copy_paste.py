@@ -127,12 +127,15 @@ class CopyPaste(PasteTransform):
         return self.packed(results, board.image, board.objects)
 
     def _cut_out(self, shape: tuple[int, int]) -> tuple[np.ndarray | None, int]:
-        """An object of the dataset at a size that fits an image's shape, or None when it is too small to be seen."""
+        """An object of the dataset at a size that fits an image's shape, or None when it is too small or unreadable."""
         if not self._places:
             return None, 0
         group = self._places[np.random.randint(len(self._places))]
         index, position = group[np.random.randint(len(group))].tolist()
-        source = Sample(self.images.dataset.get_data_info(index), self.images)
+        info = self.images.dataset.get_data_info(index)
+        if info["img_path"] in self.images.unreadable:
+            return None, 0
+        source = Sample(info, self.images)
         frame = min(shape[1] / source.size[0], shape[0] / source.size[1])  # as large in this image as in its own
         ratio = frame * np.random.uniform(*self.scale)
         pixels = source.pixels(min(1.0, ratio))

@@ -111,9 +111,20 @@ def test_an_unreadable_image_among_the_mixed_is_left_out_once_known(tmp_path, wa
         assert warnings_of.count(f"left out: {path}: cannot be read as an image") == 1
 
 
+def test_an_object_of_an_unreadable_image_is_not_pasted(tmp_path, warnings_of):
+    root = write(tmp_path, 3, one_box_each(3))
+    dataset = trash_dataset(root, {"type": "CopyPaste"})
+    (root / "train/0001.jpg").write_bytes(b"no image any more")
+    for seed in range(10):
+        np.random.seed(seed)
+        assert dataset[0]["img_id"] == 0
+    assert warnings_of == [f"left out: {root}/train/0001.jpg: cannot be read as an image"]
+
+
 def test_a_samples_own_image_that_became_unreadable_gives_way_to_another(tmp_path, warnings_of):
     root = write(tmp_path, 4, one_box_each(4))
-    dataset = trash_dataset(root, MOSAIC, {"type": "PackDetInputs"})
+    still = {"translate": 0.0, "scale": 0.0}  # each of the four is seen
+    dataset = trash_dataset(root, {**MOSAIC, **still}, {"type": "PackDetInputs"})
     (root / "train/0002.jpg").unlink()
     for _ in range(3):
         assert dataset[2]["data_samples"].img_id != 2
