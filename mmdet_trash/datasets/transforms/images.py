@@ -68,9 +68,8 @@ class Ring(Decoder):
         self._kept: OrderedDict[str, tuple[dict[str, Any], np.ndarray]] = OrderedDict()
 
     def draw(self) -> dict[str, Any]:
-        if not self._kept:
-            return super().draw()
-        return list(self._kept.values())[np.random.randint(len(self._kept))][0]
+        kept = [info for path, (info, _) in self._kept.items() if path not in self.unreadable]
+        return kept[np.random.randint(len(kept))] if kept else super().draw()
 
     def read(self, info: dict[str, Any], shrink: float) -> np.ndarray:
         path = info["img_path"]
