@@ -26,6 +26,7 @@ from torch.utils.data import DataLoader
 
 from mmdet_trash.cli import positive, run
 from mmdet_trash.datasets.synthetic import write_dataset
+from mmdet_trash.datasets.transforms import attach
 from mmdet_trash.registry import DATASETS
 
 SIZE = (640, 640)
@@ -89,15 +90,10 @@ def dataset_cfg(root: Path, pipeline: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def ours(root: Path, cache: Any) -> Any:
-    pipeline = [
-        {"type": "Mosaic", "img_scale": SIZE, "translate": TRANSLATE, "scale": SCALE, "cache": cache},
-        {"type": "MixUp", "cache": cache},
-        {"type": "HSVJitter"},
-        *FINISH,
-    ]
-    return DATASETS.build(
-        {"type": "TrashDataset", "data_root": str(root), "ann_file": "train.json", "pipeline": pipeline}
-    )
+    mosaic = {"type": "Mosaic", "img_scale": SIZE, "translate": TRANSLATE, "scale": SCALE}
+    dataset = DATASETS.build(dataset_cfg(root, [mosaic, {"type": "MixUp"}, {"type": "HSVJitter"}, *FINISH]))
+    attach(dataset, cache)
+    return dataset
 
 
 def theirs(root: Path) -> Any:

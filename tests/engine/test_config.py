@@ -156,3 +156,25 @@ def test_tta_wraps_the_model(cfg):
     cfg.pop("tta_model")
     with pytest.raises(InputError, match="--tta needs tta_model"):
         configs.use_tta(cfg)
+
+
+def test_a_config_may_build_its_pipeline_from_a_table(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        f"""_base_ = {str(DEMO)!r}
+from mmdet_trash.datasets.transforms import HYP, yolo_pipeline
+
+train_dataloader = dict(dataset=dict(pipeline=yolo_pipeline({{**HYP, "scale": 0.5}}, img_scale=(256, 256))))
+"""
+    )
+    mosaic, *others = configs.load_config(str(path)).train_dataloader.dataset.pipeline
+    assert (mosaic.type, mosaic.scale, mosaic.img_scale) == ("Mosaic", 0.5, (256, 256))
+    assert [step.type for step in others] == ["MixUp", "HSVJitter", "CopyPaste", "RandomFlip", "PackDetInputs"]
+
+
+def test_the_training_data_may_take_another_pipeline_of_the_config(cfg):
+    configs.use_pipeline(cfg, "test_pipeline")
+    assert cfg.train_dataloader.dataset.pipeline == cfg.test_pipeline
+    for wrong in ("none", "model", "img_scale.x", "test_pipeline.0"):
+        with pytest.raises(InputError, match=rf"^--pipeline {wrong}: the config has no such pipeline"):
+            configs.use_pipeline(cfg, wrong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import mmap
 import shutil
@@ -74,7 +75,9 @@ class ImageCache:
             path.parent.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{path}.lock"):
                 return cls._build(path, images, size)
-        except PermissionError as error:
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
             raise InputError(
                 f"{path}: cannot be written ({error.strerror}); cache=dict(type='disk', folder=…) names another place"
             ) from None

@@ -60,18 +60,27 @@ class Ring(Decoder):
         dataset: see :class:`Decoder`.
         img_scale: `(width, height)` that images are read for.
         size: how many are kept.
+
+    Raises:
+        InputError: when that is none.
     """
 
     def __init__(self, dataset: Any, img_scale: tuple[int, int], size: int = RING) -> None:
         super().__init__(dataset)
+        if not isinstance(size, int) or size < 1:
+            raise InputError(f"cache='ring': size {size!r} is no number of images, 1 or more is right")
         self.img_scale, self.size = img_scale, size
         self._kept: OrderedDict[str, tuple[dict[str, Any], np.ndarray]] = OrderedDict()
 
     def draw(self) -> dict[str, Any]:
-        kept = [info for path, (info, _) in self._kept.items() if path not in self.unreadable]
-        return kept[np.random.randint(len(kept))] if kept else super().draw()
+        if not self._kept:
+            return super().draw()
+        info, image = list(self._kept.values())[np.random.randint(len(self._kept))]
+        return {**info, "decoded": image}  # which the next to be read may drive out
 
     def read(self, info: dict[str, Any], shrink: float) -> np.ndarray:
+        if "decoded" in info:
+            return info["decoded"]
         path = info["img_path"]
         if path not in self._kept:
             size = full_size(info)
@@ -95,7 +104,7 @@ class Mapped(Decoder):
 
 
 def open_images(cache: Any, dataset: Any, img_scale: tuple[int, int]) -> Decoder:
-    """The images of a dataset as a transform's `cache` says.
+    """The images of a dataset, with a cache or without.
 
     Args:
         cache: False decodes for each sample; "ring", or `dict(type="ring", size=40)`, keeps the last ones; "disk", or

@@ -14,7 +14,7 @@ from mmengine.dataset import Compose
 from mmengine.logging import print_log
 
 from mmdet_trash.datasets.transforms.canvas import Sample
-from mmdet_trash.datasets.transforms.images import Decoder, open_images
+from mmdet_trash.datasets.transforms.images import TRIES, Decoder, open_images
 from mmdet_trash.datasets.transforms.objects import Objects
 from mmdet_trash.datasets.transforms.reading import UnreadableImage
 from mmdet_trash.errors import InputError
@@ -39,8 +39,6 @@ class MixingTransform(BaseTransform):
     Args:
         prob: how often it mixes; else the image is loaded alone.
         pre_transform: transforms that the other images go through first, for example a `Mosaic`.
-        cache: see :func:`mmdet_trash.datasets.transforms.images.open_images`. Transforms of one pipeline that say the
-            same share it.
 
     Attributes:
         strength: (1,) tensor in shared memory that `prob` is multiplied with; a data loader's workers see a change.
@@ -50,14 +48,11 @@ class MixingTransform(BaseTransform):
     closes = True
     """Whether training may end without it, see `AugmentationHook`."""
 
-    def __init__(
-        self, prob: float = 1.0, pre_transform: list[dict[str, Any]] | None = None, cache: Any = False
-    ) -> None:
+    def __init__(self, prob: float = 1.0, pre_transform: list[dict[str, Any]] | None = None) -> None:
         if not 0 <= prob <= 1:
             raise InputError(f"{type(self).__name__}: prob {prob} is no probability")
         self.prob = prob
         self.pre_transform = None if pre_transform is None else Compose(pre_transform)
-        self.cache = cache
         self.images: Decoder | None = None
         self.strength = torch.ones(1).share_memory_()
 
@@ -99,11 +94,14 @@ class MixingTransform(BaseTransform):
                 f"{type(self).__name__}: knows no dataset to draw images from; a hook AugmentationHook, or "
                 "mmdet_trash.datasets.transforms.attach(dataset), tells it"
             )
-        info = self.images.draw()
-        results = info if self.pre_transform is None else self.pre_transform({**info})
-        if results is None:
-            raise UnreadableImage(info["img_path"], "gives no sample")
-        return Sample(results, self.images)
+        for _ in range(TRIES):
+            info = self.images.draw()
+            results = info if self.pre_transform is None else self.pre_transform({**info})
+            if results is not None:
+                return Sample(results, self.images)
+            if info["img_path"] in self.images.unreadable:
+                raise UnreadableImage(info["img_path"], "was left out")
+        raise InputError(f"{type(self).__name__}: pre_transform gave nothing for {TRIES} images in a row")
 
     def _leave_out(self, error: UnreadableImage) -> None:
         if self.images is not None and error.path not in self.images.unreadable:
@@ -111,11 +109,12 @@ class MixingTransform(BaseTransform):
             print_log(f"left out: {error}", logger="current", level=logging.WARNING)
 
 
-def attach(dataset: Any) -> list[MixingTransform]:
-    """Tell the mixing transforms in a dataset's pipelines which dataset to draw from, and open their caches.
+def attach(dataset: Any, cache: Any = False) -> list[MixingTransform]:
+    """Tell the mixing transforms in a dataset's pipelines which dataset to draw from.
 
     Args:
         dataset: with MMEngine's `get_data_info`. Where wrappers repeat or join datasets it is the outermost.
+        cache: see :func:`mmdet_trash.datasets.transforms.images.open_images`; images fit the largest `img_scale`.
 
     Returns:
         The transforms, those inside others too.
@@ -125,14 +124,11 @@ def attach(dataset: Any) -> list[MixingTransform]:
     """
     transforms = list(_mixing(_pipelines(dataset)))
     scales = [transform.img_scale for transform in transforms if getattr(transform, "img_scale", None)]
-    opened: dict[str, Decoder] = {}
+    if cache is not False and not scales:
+        raise InputError(f"cache={cache!r}: no transform of the pipeline reads images for an img_scale")
+    images = open_images(cache, dataset, max(scales, default=(0, 0)))
     for transform in transforms:
-        key = repr(transform.cache)
-        if key not in opened:
-            if transform.cache is not False and not scales:
-                raise InputError(f"cache={transform.cache!r}: no transform of the pipeline says an img_scale")
-            opened[key] = open_images(transform.cache, dataset, max(scales, default=(0, 0)))
-        transform.images = opened[key]
+        transform.images = images
         transform.attached(dataset)
     return transforms
 

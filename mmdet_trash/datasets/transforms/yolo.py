@@ -26,7 +26,7 @@ HYP = {
 """The table with which YOLOv7 (https://arxiv.org/abs/2207.02696) was trained on the competition's images."""
 
 
-def yolo_pipeline(hyp: Mapping[str, float], img_scale: tuple[int, int], cache: Any = False) -> list[dict[str, Any]]:
+def yolo_pipeline(hyp: Mapping[str, float], img_scale: tuple[int, int]) -> list[dict[str, Any]]:
     """A training pipeline from a table of hyperparameters, to be edited further or taken as it is.
 
     In order: `mosaic` of four images through one perspective (`degrees`, `translate`, `scale`, `shear`,
@@ -37,7 +37,6 @@ def yolo_pipeline(hyp: Mapping[str, float], img_scale: tuple[int, int], cache: A
         hyp: values by name, as in :data:`HYP`. A name left out is 0, which turns its step off. `loss_ota` is not the
             pipeline's: :func:`yolo_matching` reads it.
         img_scale: `(width, height)` of the output.
-        cache: see :func:`mmdet_trash.datasets.transforms.images.open_images`.
 
     Raises:
         InputError: for a name that nobody reads, naming the nearest, or a probability that is none.
@@ -47,18 +46,17 @@ def yolo_pipeline(hyp: Mapping[str, float], img_scale: tuple[int, int], cache: A
         "type": "Mosaic",
         "img_scale": img_scale,
         "prob": hyp["mosaic"],
-        "cache": cache,
         **{name: hyp[name] for name in ("degrees", "translate", "scale", "shear", "perspective")},
     }
     mirrored = [{"type": "MirrorPaste", "share": hyp["copy_paste"]}] * bool(hyp["copy_paste"])
     pipeline: list[dict[str, Any]] = [mosaic, *mirrored]
     if hyp["mixup"]:
-        pipeline.append({"type": "MixUp", "prob": hyp["mixup"], "pre_transform": [mosaic, *mirrored], "cache": cache})
+        pipeline.append({"type": "MixUp", "prob": hyp["mixup"], "pre_transform": [mosaic, *mirrored]})
     if hyp["hsv_h"] or hyp["hsv_s"] or hyp["hsv_v"]:
         gains = {"hue": hyp["hsv_h"], "saturation": hyp["hsv_s"], "value": hyp["hsv_v"]}
         pipeline.append({"type": "HSVJitter", **gains})
     if hyp["paste_in"]:
-        pipeline.append({"type": "CopyPaste", "prob": hyp["paste_in"], "cache": cache})
+        pipeline.append({"type": "CopyPaste", "prob": hyp["paste_in"]})
     across, down = hyp["fliplr"], hyp["flipud"]
     if across or down:
         probs = [across * (1 - down), down * (1 - across), across * down]

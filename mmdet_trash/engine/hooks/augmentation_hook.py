@@ -25,20 +25,22 @@ class AugmentationHook(Hook):
     Args:
         close: how many of the last epochs are without mixing.
         ramp: over how many epochs before those its probability falls, in equal steps.
+        cache: False decodes images for each sample, "disk" maps a file of decoded ones that all workers share, "ring"
+            keeps the last of each worker; see :func:`mmdet_trash.datasets.transforms.images.open_images`.
 
     Raises:
         InputError: when one is negative.
     """
 
-    def __init__(self, close: int = 0, ramp: int = 0) -> None:
+    def __init__(self, close: int = 0, ramp: int = 0, cache: Any = False) -> None:
         if close < 0 or ramp < 0:
             raise InputError(f"AugmentationHook: close {close} or ramp {ramp} is negative")
-        self.close, self.ramp = close, ramp
+        self.close, self.ramp, self.cache = close, ramp, cache
         self._strength = 1.0
 
     def before_train(self, runner: Runner) -> None:
         dataset = runner.train_dataloader.dataset
-        self._transforms = [transform for transform in attach(dataset) if transform.closes]
+        self._transforms = [transform for transform in attach(dataset, self.cache) if transform.closes]
         self._items = None
         if isinstance(runner.train_loop, EpochBasedTrainLoop):
             self._items = SeededItems(dataset)

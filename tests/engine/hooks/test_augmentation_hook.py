@@ -101,6 +101,14 @@ def test_workers_that_live_on_see_the_end_of_mixing(synthetic):
 LOAD = [{"type": "LoadImageFromFile"}, {"type": "LoadAnnotations", "with_bbox": True}]
 
 
+def test_a_cache_is_named_in_one_place_for_all_transforms(synthetic, tmp_path):
+    dataset = trash_dataset(synthetic, MOSAIC, {"type": "MixUp", "pre_transform": [MOSAIC]}, PACK)
+    AugmentationHook(cache={"type": "disk", "folder": str(tmp_path)}).before_train(runner_of(dataset))
+    assert (tmp_path / "128x128.images").stat().st_size > len(dataset) * 128 * 128 * 3
+    cached = [dataset[i]["inputs"] for i in range(2)]
+    assert all(picture.shape == (3, 128, 128) for picture in cached)
+
+
 def test_closing_without_mixing_is_a_mistake(synthetic):
     with pytest.raises(InputError, match="close is set, and the training pipeline mixes nothing"):
         AugmentationHook(close=1).before_train(runner_of(trash_dataset(synthetic, *LOAD, PACK)))
