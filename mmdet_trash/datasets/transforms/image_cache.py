@@ -72,25 +72,37 @@ class ImageCache:
         """
         path = Path(path)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{path}.lock"):
-                return cls._build(path, images, size)
+            # Without the lock first: data that is mounted read-only may bring its cache along.
+            cache = cls._ready(path, images)
+            if cache is None:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with FileLock(f"{path}.lock"):
+                    cache = cls._ready(path, images) or cls._write(path, images, size)
         except OSError as error:
             if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise
             raise InputError(
                 f"{path}: cannot be written ({error.strerror}); cache=dict(type='disk', folder=…) names another place"
             ) from None
+        print_log(f"image cache: {len(cache.index)} images, {gib(path.stat().st_size)} in {path}", logger="current")
+        return cache
 
     @classmethod
-    def _build(cls, path: Path, images: Mapping[str, tuple[int, int]], size: tuple[int, int]) -> ImageCache:
+    def _ready(cls, path: Path, images: Mapping[str, tuple[int, int]]) -> ImageCache | None:
+        """The cache of a file, if it has all images as they are now."""
+        if not path.exists():
+            return None
+        cache = cls(path)
+        return (
+            cache if all(name in cache.index and cache.index[name]["stamp"] == stamp(name) for name in images) else None
+        )
+
+    @classmethod
+    def _write(cls, path: Path, images: Mapping[str, tuple[int, int]], size: tuple[int, int]) -> ImageCache:
         old = cls(path) if path.exists() else None
         known = old.index if old is not None else {}
         keep = {name: entry for name, entry in known.items() if entry["stamp"] == stamp(name)}
         missing = [name for name in images if name not in keep]
-        if old is not None and not missing:
-            print_log(f"image cache: {len(known)} images, {gib(path.stat().st_size)} in {path}", logger="current")
-            return old
         need = sum(np.prod(entry["shape"]) for entry in keep.values())
         need += sum(3 * np.prod(fitting_size(images[name], size)) for name in missing)
         free = shutil.disk_usage(path.parent).free

@@ -62,6 +62,11 @@ class RandomPerspective(MixingTransform):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        pair = img_scale is None or (
+            isinstance(img_scale, tuple | list) and len(img_scale) == 2 and min(img_scale) >= 1
+        )
+        if not pair:
+            raise InputError(f"{type(self).__name__}: img_scale {img_scale} is no (width, height) in pixels")
         self.img_scale = None if img_scale is None else (int(img_scale[0]), int(img_scale[1]))
         self.boxes = BoxFilter(**(boxes or {}))
         self.pad_val = pad_val

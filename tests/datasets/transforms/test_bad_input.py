@@ -204,6 +204,8 @@ def test_transforms_inside_others_are_attached_too(tmp_path):
     [
         (lambda: Mosaic(SIZE, grid=4), "grid 4 is neither 2 nor 3"),
         (lambda: Mosaic(SIZE, prob=2), "prob 2 is no probability"),
+        (lambda: Mosaic(640), r"Mosaic: img_scale 640 is no \(width, height\) in pixels"),
+        (lambda: Perspective((0, 64)), r"img_scale \(0, 64\) is no \(width, height\)"),
         (lambda: MixUp(prob=-0.1), r"prob -0\.1 is no probability"),
         (lambda: Mosaic(SIZE, scale=1), "scale 1 is out of range, 0 or more and below 1 is right"),
         (lambda: Mosaic(SIZE, scale=(0.5, 1.5)), "scale .* is out of range"),

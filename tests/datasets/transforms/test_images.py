@@ -65,6 +65,17 @@ def test_a_place_that_cannot_be_written_says_how_to_name_another(root, monkeypat
         ImageCache.build(root / "cache", {}, SIZE)
 
 
+def test_a_cache_that_came_with_read_only_data_is_taken(root, monkeypatch):
+    image = str(root / "train/0000.jpg")
+    ImageCache.build(root / "cache", {image: (100, 80)}, SIZE)
+
+    def refuse(*args, **kwargs):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(root))
+
+    monkeypatch.setattr("mmdet_trash.datasets.transforms.image_cache.FileLock", refuse)
+    assert ImageCache.build(root / "cache", {image: (100, 80)}, SIZE).read(image).shape == (40, 50, 3)
+
+
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.5, 0.9, 0.999])
 @pytest.mark.parametrize("shrink", [1.0, 0.25])
 def test_a_photograph_that_is_cut_short_is_unreadable(tmp_path, share, shrink):

@@ -134,6 +134,8 @@ def test_a_resumed_training_sees_the_samples_it_would_have_seen(synthetic, tool,
     config = ROOT / "configs/demo/cascade-rcnn_tiny_mosaic.py"
     options = ["train_dataloader.num_workers=2", "train_dataloader.batch_size=8", "train_cfg.val_interval=9"]
     options += ["default_hooks.augmentation.close=1", "model.backbone.base_channels=8"]
+    small = "train_dataloader.dataset.pipeline.{}.img_scale=(64,64)"
+    options += [small.format(0), small.format("1.pre_transform.0")]
     options += ["model.neck.in_channels=[8,16,32,64]"]
     common = ("train", config, "--data-root", synthetic, "--from-scratch", "--work-dir", tmp_path)
     result = tool(*common, "--cfg-options", *options, "train_cfg.max_epochs=3")
