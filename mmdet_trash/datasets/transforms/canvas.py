@@ -56,6 +56,15 @@ class Sample:
             )
         return self.images.read(self.results, shrink)
 
+    def whole(self) -> tuple[np.ndarray, Objects]:
+        """All of the image, (H, W, 3) uint8 not to be written to, and the objects in its pixels.
+
+        It is smaller than the file's where a cache keeps it so.
+        """
+        image = self.pixels(1.0)
+        ratio = np.array(image.shape[1::-1]) / self.size
+        return image, self.objects.moved(self.objects.bboxes * np.tile(ratio, 2))
+
 
 @dataclass(frozen=True)
 class Tile:

@@ -32,7 +32,8 @@ class PasteTransform(MixingTransform):
         self.edge, self.max_overlap = edge, max_overlap
 
     def board(self, sample: Sample) -> Board:
-        return Board(sample.pixels(1.0).copy(), sample.objects, self.edge, self.max_overlap)
+        image, objects = sample.whole()
+        return Board(image.copy(), objects, self.edge, self.max_overlap)
 
 
 class Board:
@@ -168,7 +169,7 @@ class MirrorPaste(PasteTransform):
 
     def mix_img_transform(self, results: dict[str, Any], others: list[Sample]) -> dict[str, Any]:
         sample = Sample(results, self.images)
-        board, source, objects = self.board(sample), sample.pixels(1.0), sample.objects
+        board, (source, objects) = self.board(sample), sample.whole()
         chosen = np.random.permutation(len(objects))[: round(self.share * len(objects))]
         for index in chosen[~objects.ignored[chosen]]:
             x1, y1, x2, y2 = np.rint(objects.bboxes[index]).astype(int)

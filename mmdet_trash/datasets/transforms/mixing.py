@@ -79,8 +79,7 @@ class MixingTransform(BaseTransform):
 
     def alone(self, results: dict[str, Any]) -> dict[str, Any]:
         """The sample when nothing is mixed: loaded."""
-        sample = Sample(results, self.images)
-        return self.packed(results, sample.pixels(1.0), sample.objects)
+        return self.packed(results, *Sample(results, self.images).whole())
 
     def packed(self, results: dict[str, Any], image: np.ndarray, objects: Objects) -> dict[str, Any]:
         """The sample with another image and other objects."""

@@ -58,12 +58,11 @@ class MixUp(PairTransform):
         super().__init__(alpha, **kwargs)
 
     def mix_img_transform(self, results: dict[str, Any], others: list[Sample]) -> dict[str, Any]:
-        sample = Sample(results, self.images)
+        image, own = Sample(results, self.images).whole()
         share = np.random.beta(self.alpha, self.alpha)
-        image = sample.pixels(1.0)
         other, objects = self.fitted(others[0], image.shape[1::-1])
         image = cv2.addWeighted(image, share, other, 1 - share, 0)
-        return self.packed(results, image, Objects.concat([sample.objects, objects]))
+        return self.packed(results, image, Objects.concat([own, objects]))
 
 
 @TRANSFORMS.register_module()
@@ -85,10 +84,9 @@ class CutMix(PairTransform):
         super().__init__(alpha, boxes={"min_visible": 0.3, **(boxes or {})}, **kwargs)
 
     def mix_img_transform(self, results: dict[str, Any], others: list[Sample]) -> dict[str, Any]:
-        sample = Sample(results, self.images)
+        image, own = Sample(results, self.images).whole()
         share = np.random.beta(self.alpha, self.alpha)
         centre = np.random.uniform(size=2)
-        image = sample.pixels(1.0)
         size = np.array(image.shape[1::-1])
         half = np.sqrt(share) / 2
         (x1, y1), (x2, y2) = (np.round((centre + sign * half) * size).clip(0, size).astype(int) for sign in (-1, 1))
@@ -96,9 +94,9 @@ class CutMix(PairTransform):
         image = image.copy()
         image[y1:y2, x1:x2] = other[y1:y2, x1:x2]
 
-        left, seen = uncovered(sample.objects.bboxes, (x1, y1, x2, y2))
-        keep = self.boxes(left, box_areas(sample.objects.bboxes), seen)
+        left, seen = uncovered(own.bboxes, (x1, y1, x2, y2))
+        keep = self.boxes(left, box_areas(own.bboxes), seen)
         inside = clip_boxes(objects.bboxes, (x1, y1, x2, y2))
         enough = self.boxes(inside, box_areas(objects.bboxes))
-        parts = [sample.objects.moved(left).select(keep), objects.moved(inside).select(enough)]
+        parts = [own.moved(left).select(keep), objects.moved(inside).select(enough)]
         return self.packed(results, image, Objects.concat(parts))

@@ -116,3 +116,20 @@ def test_an_image_that_a_crop_turned_down_once_is_drawn_again(root):
     for _ in range(30):
         assert len(dataset[0]["gt_bboxes"]) >= 2, "the other's crop holds a box"
     assert mixup.images.unreadable == set()
+
+
+@pytest.mark.parametrize("name", ["MixUp", "CutMix", "CopyPaste", "MirrorPaste"])
+def test_boxes_fit_an_image_that_a_cache_has_shrunk(root, name):
+    """First in a pipeline, such a transform takes the cache's image as the whole one."""
+    dataset = trash_dataset(root, {"type": name, "prob": 0.5}, {"type": "RandomPerspective", "img_scale": SIZE})
+    for cache, shape in ((False, (80, 100)), ("disk", (40, 50))):
+        first = attach(dataset, cache)[0]
+        for seed in range(4):
+            np.random.seed(seed)
+            results = first(dataset.get_data_info(0))
+            assert results["img"].shape[:2] == shape
+            bboxes = results["gt_bboxes"].tensor.numpy()
+            own = np.array([10, 10, 70, 60]) * shape[0] / 80
+            if name != "CutMix":  # which may cut it
+                assert np.abs(bboxes - own).max(1).min() < 0.01
+            assert (bboxes <= np.tile(shape[::-1], 2)).all()
