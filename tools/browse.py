@@ -12,10 +12,8 @@ from mmdet_trash.predictions import ImageTable, from_annotations, read_submissio
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="examples:\n"
-        "  python tools/browse.py data/trash/test.json --predictions submission.csv --out detections.png\n"
-        "  python tools/browse.py configs/demo/cascade-rcnn_tiny_mosaic.py --data-root data/trash --out pipeline.png",
+        epilog="example: python tools/browse.py data/trash/test.json --predictions submission.csv --out detections.png"
+        "; a pipeline: python tools/browse.py configs/demo/cascade-rcnn_tiny_mosaic.py --data-root data/trash",
     )
     parser.add_argument("source", type=Path, help="annotation file (.json) or config (.py)")
     parser.add_argument("--predictions", help="submission CSV to draw instead of the annotations")
