@@ -15,7 +15,8 @@ class SeededItems:
     """Fetches the samples of a batch for PyTorch's data loader, each with random numbers of its own.
 
     They follow from the seed, the epoch, which samples the batch holds, and the place in it: not from the worker, nor
-    from what it has done before, and a sample that a wrapper or a sampler repeats is not made alike. Transforms draw
+    from what it has done before, and a sample that a wrapper or a sampler repeats is not made alike, unless the whole
+    batch repeats within the epoch, as batches of one may. Transforms draw
     from `numpy.random` and `random`, as MMDetection's do; the states of both are as before afterwards.
 
     Args:

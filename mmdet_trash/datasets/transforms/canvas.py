@@ -41,20 +41,27 @@ class Sample:
         self.size = size
 
     def pixels(self, shrink: float) -> np.ndarray:
-        """(H, W, 3) uint8 BGR, at least `shrink` times the size, or all there is; not to be written to.
+        """(H, W, 3) uint8 BGR, at least `shrink` times the size, or all that the file or a cache has; not to be
+        written to.
 
         Raises:
             UnreadableImage: naming the file, with `path`.
             InputError: when the sample holds no image and no dataset to read it is known.
         """
-        if "img" in self.results:
-            return self.results["img"]
-        if self.images is None:
+        if "img" not in self.results:
+            if self.images is None:
+                raise InputError(
+                    "pipeline: a transform that reads images knows no dataset; a hook AugmentationHook, or "
+                    "mmdet_trash.datasets.transforms.attach(dataset), tells it"
+                )
+            return self.images.read(self.results, shrink)
+        image = self.results["img"]
+        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
             raise InputError(
-                "pipeline: a transform that reads images knows no dataset; a hook AugmentationHook, or "
-                "mmdet_trash.datasets.transforms.attach(dataset), tells it"
+                f"pipeline: an image of {image.dtype} and shape {image.shape} cannot be mixed or warped here; "
+                "LoadImageFromFile without to_float32 and color_type gives uint8 of three channels"
             )
-        return self.images.read(self.results, shrink)
+        return image
 
     def whole(self) -> tuple[np.ndarray, Objects]:
         """All of the image, (H, W, 3) uint8 not to be written to, and the objects in its pixels.

@@ -129,6 +129,11 @@ class CopyPaste(PasteTransform):
 
     def _cut_out(self, shape: tuple[int, int]) -> tuple[np.ndarray | None, int]:
         """An object of the dataset at a size that fits an image's shape, or None when it is too small or unreadable."""
+        if self.images is None:
+            raise InputError(
+                "CopyPaste: knows no dataset to take objects from; a hook AugmentationHook, or "
+                "mmdet_trash.datasets.transforms.attach(dataset), tells it"
+            )
         if not self._places:
             return None, 0
         group = self._places[np.random.randint(len(self._places))]
@@ -141,7 +146,7 @@ class CopyPaste(PasteTransform):
         ratio = frame * np.random.uniform(*self.scale)
         pixels = source.pixels(min(1.0, ratio))
         of_array = np.array(pixels.shape[1::-1]) / source.size
-        x1, y1, x2, y2 = np.rint(source.objects.bboxes[position] * [*of_array, *of_array]).astype(int)
+        x1, y1, x2, y2 = whole_pixels(source.objects.bboxes[position] * [*of_array, *of_array], pixels)
         ratio = min(ratio / of_array.min(), shape[1] / max(1, x2 - x1), shape[0] / max(1, y2 - y1))
         width, height = int((x2 - x1) * ratio), int((y2 - y1) * ratio)
         if width < 2 or height < 2:
@@ -172,11 +177,16 @@ class MirrorPaste(PasteTransform):
         board, (source, objects) = self.board(sample), sample.whole()
         chosen = np.random.permutation(len(objects))[: round(self.share * len(objects))]
         for index in chosen[~objects.ignored[chosen]]:
-            x1, y1, x2, y2 = np.rint(objects.bboxes[index]).astype(int)
+            x1, y1, x2, y2 = whole_pixels(objects.bboxes[index], source)
             patch, corner = source[y1:y2, x1:x2][:, ::-1], np.array([source.shape[1] - x2, y1])
             if patch.size:
                 board.paste(patch, corner, int(objects.labels[index]))
         return self.packed(results, board.image, board.objects)
+
+
+def whole_pixels(bbox: np.ndarray, image: np.ndarray) -> list[int]:
+    """x1, y1, x2, y2 of the pixels of an image, (H, W, 3), that a box holds; a box may reach over the border."""
+    return clip_boxes(np.rint(bbox)[None], (0, 0, image.shape[1], image.shape[0]))[0].astype(int).tolist()
 
 
 def fade(length: int) -> np.ndarray:

@@ -79,7 +79,9 @@ class MixingTransform(BaseTransform):
 
     def alone(self, results: dict[str, Any]) -> dict[str, Any]:
         """The sample when nothing is mixed: loaded."""
-        return self.packed(results, *Sample(results, self.images).whole())
+        image, objects = Sample(results, self.images).whole()
+        # A cache keeps its own; later transforms may write to theirs.
+        return self.packed(results, image if "img" in results else image.copy(), objects)
 
     def packed(self, results: dict[str, Any], image: np.ndarray, objects: Objects) -> dict[str, Any]:
         """The sample with another image and other objects."""

@@ -102,7 +102,7 @@ class BoxFilter:
         sides = left[:, 2:] - left[:, :2]
         shorter, longer = sides.min(1), sides.max(1)
         seen = shorter * longer if seen is None else seen
-        large = (shorter >= self.min_size) & (longer <= self.max_aspect * shorter)
+        large = (shorter >= self.min_size) & (longer <= self.max_aspect * shorter) & (longer > 0)
         return large & (seen >= self.min_visible * area)
 
 

@@ -60,15 +60,17 @@ def adversarial(model: torch.nn.Module, data_batch: dict[str, Any], epsilon: flo
     inputs = [image.detach().to(device, torch.float32, copy=True).requires_grad_() for image in data_batch["inputs"]]
     samples = copy.deepcopy(data_batch["data_samples"])  # the preprocessor and some losses write to them
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
     try:
+        # With respect to the images alone: no weight's gradient is touched, and no other process is waited for.
+        for weight in trained:
+            weight.requires_grad_(False)
         data = model.data_preprocessor({"inputs": inputs, "data_samples": samples}, True)
         loss, _ = model.parse_losses(model(**data, mode="loss"))
-        # With respect to the images alone: no weight's gradient is touched, and no other process is waited for.
-        gradients = torch.autograd.grad(loss, inputs)
+        loss.backward()
     finally:
+        for weight in trained:
+            weight.requires_grad_(True)
         for name, buffer in model.named_buffers():
             buffer.copy_(buffers[name])
-    return [
-        (image + epsilon * gradient.sign()).clamp(0, 255).detach()
-        for image, gradient in zip(inputs, gradients, strict=True)
-    ]
+    return [(image.detach() + epsilon * image.grad.sign()).clamp(0, 255) for image in inputs]

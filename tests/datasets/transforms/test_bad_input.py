@@ -233,3 +233,41 @@ def test_ours_are_found_first_and_theirs_by_scope(name):
     assert TRANSFORMS.get(name).__module__.startswith("mmdet_trash.")
     if name in ("Mosaic", "MixUp"):
         assert TRANSFORMS.get(f"mmdet.{name}").__module__.startswith("mmdet.")
+
+
+@pytest.mark.parametrize("degrees", [0, 10])
+@pytest.mark.parametrize("load", [{"to_float32": True}, {"color_type": "grayscale"}])
+def test_images_of_other_numbers_or_channels_are_refused(tmp_path, load, degrees):
+    root = write(tmp_path, 2, one_box_each(2))
+    steps = [{"type": "LoadImageFromFile", **load}, {"type": "LoadAnnotations", "with_bbox": True}]
+    with pytest.raises(InputError, match=r"^pipeline: an image of (float32|uint8) and shape .* cannot be mixed"):
+        trash_dataset(root, *steps, {**MOSAIC, "degrees": degrees})[0]
+
+
+def test_what_a_cache_keeps_is_not_handed_out_to_be_written_to(tmp_path):
+    dataset = trash_dataset(write(tmp_path, 2, one_box_each(2)), {"type": "MixUp", "prob": 0.0}, MOSAIC)
+    for cache in ("ring", "disk"):
+        mixup = attach(dataset, cache)[0]
+        first = mixup(dataset.get_data_info(0))["img"]
+        before = first.copy()
+        first[:] = 0
+        assert np.array_equal(mixup(dataset.get_data_info(0))["img"], before)
+
+
+@pytest.mark.parametrize("step", [{"type": "CopyPaste"}, {"type": "MirrorPaste", "share": 1.0}])
+@pytest.mark.parametrize("bbox", [[-3, -4, 40, 30], [70, 60, 120, 95], [-9, -9, -2, -2]])
+def test_objects_over_the_border_are_pasted_by_what_is_seen(tmp_path, step, bbox):
+    """A dataset that is not ours may leave them there."""
+    dataset = trash_dataset(write(tmp_path, 2, one_box_each(2)), step)
+    paste = attach(dataset)[0]
+    get_data_info = dataset.get_data_info
+    dataset.get_data_info = lambda index: {**get_data_info(index), "instances": [{"bbox": bbox, "bbox_label": 1}]}
+    for seed in range(10):
+        np.random.seed(seed)
+        assert paste(dataset.get_data_info(0))["img"].shape == (80, 100, 3)
+
+
+def test_an_unattached_paste_says_so():
+    info = {"img_path": "", "img": np.zeros((8, 8, 3), np.uint8), "instances": []}
+    with pytest.raises(InputError, match=r"^CopyPaste: knows no dataset"):
+        CopyPaste()(info)

@@ -74,6 +74,19 @@ def runner_of(model, **state):
     return SimpleNamespace(model=model, optim_wrapper=wrapper, seed=0, **{"iter": 0, **state})
 
 
+def test_a_backbone_that_computes_again_in_the_backward_pass_is_as_another(data):
+    found = []
+    for again in (False, True):
+        cfg = tiny_cfg("retina")
+        cfg.backbone.with_cp = again
+        torch.manual_seed(0)
+        model = build(cfg).train()
+        torch.manual_seed(1)
+        found.append(torch.stack(adversarial(model, data, EPSILON)))
+        assert all(weight.requires_grad for weight in model.parameters())
+    assert (found[0] == found[1]).float().mean() > 0.99
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["retina", "cascade"])
 def test_steps_on_changed_images_stay_finite(kind, data):
