@@ -1,6 +1,7 @@
 """What every command line in `tools/` shares."""
 
 import argparse
+import logging
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -11,8 +12,9 @@ from mmdet_trash.errors import InputError
 def run(main: Callable[[], None]) -> NoReturn:
     """Run a tool's `main` and leave with its exit code: 0, or 2 with one line when the input is wrong.
 
-    A fault of ours (any other exception) keeps its traceback.
+    What the package logs as a warning is a line on stderr. A fault of ours (any other exception) keeps its traceback.
     """
+    show_warnings()
     try:
         main()
     except InputError as error:
@@ -21,6 +23,18 @@ def run(main: Callable[[], None]) -> NoReturn:
         # One that a data loader's worker raised carries the worker's traceback before its last line.
         fail(f"{error.filename}: {error.strerror}" if error.filename else str(error).strip().rsplit("\n", 1)[-1])
     sys.exit(0)
+
+
+class _WarningLines(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        print(f"{record.levelname.lower()}: {' '.join(record.getMessage().split())}", file=sys.stderr)
+
+
+def show_warnings() -> None:
+    """Print each warning that the package logs as one `warning:` line to stderr."""
+    logger = logging.getLogger("mmdet_trash")
+    if not any(isinstance(handler, _WarningLines) for handler in logger.handlers):
+        logger.addHandler(_WarningLines(logging.WARNING))
 
 
 def fail(message: str) -> NoReturn:

@@ -1,3 +1,4 @@
+import logging
 from collections.abc import Callable
 
 import pytest
@@ -44,3 +45,17 @@ def test_fail_prints_one_line(capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as stop:
         fail("two\nlines")
     assert (stop.value.code, capsys.readouterr().err) == (2, "error: two lines\n")
+
+
+def test_a_warning_of_the_package_is_one_line_and_others_stay_silent(capsys: pytest.CaptureFixture) -> None:
+    def main() -> None:
+        logging.getLogger("mmdet_trash").warning("%s: two\n  lines", "a.csv")
+        logging.getLogger("mmdet_trash.predictions").warning("below")
+        logging.getLogger("mmdet_trash").info("not for the user")
+        logging.getLogger("another").info("not ours")
+
+    for _ in range(2):  # a second run in one process does not say everything twice
+        with pytest.raises(SystemExit) as stop:
+            run(main)
+        assert stop.value.code == 0
+        assert capsys.readouterr() == ("", "warning: a.csv: two lines\nwarning: below\n")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmdet_trash.annotations import load_annotations
 from mmdet_trash.cli import positive, run
-from mmdet_trash.predictions import ImageTable, from_annotations, read_submission
+from mmdet_trash.predictions import ImageTable, from_annotations, read_predictions
 
 
 def parse_args() -> argparse.Namespace:
@@ -16,7 +16,8 @@ def parse_args() -> argparse.Namespace:
         "; a pipeline: python tools/browse.py configs/demo/cascade-rcnn_tiny_mosaic.py --data-root data/trash",
     )
     parser.add_argument("source", type=Path, help="annotation file (.json) or config (.py)")
-    parser.add_argument("--predictions", help="submission CSV to draw instead of the annotations")
+    parser.add_argument("--predictions", help="prediction file to draw instead: .csv, .json, .pkl or .parquet")
+    parser.add_argument("--trust-pickle", action="store_true", help="read a .pkl, which can execute anything")
     parser.add_argument("--data-root", help="folder of the images (the annotation file's, the config's own)")
     parser.add_argument("--score-thr", type=float, default=0.3, help="draw boxes from this score (%(default)s)")
     parser.add_argument("--count", type=positive, default=12, help="how many images (%(default)s)")
@@ -40,7 +41,7 @@ def main() -> None:
 def browse_annotations(args: argparse.Namespace) -> None:
     coco = load_annotations(args.source)
     if args.predictions:
-        predictions = read_submission(args.predictions, ImageTable.from_coco(coco))
+        predictions = read_predictions(args.predictions, ImageTable.from_coco(coco), args.trust_pickle)
         predictions = predictions.select(predictions.scores >= args.score_thr)
     else:
         predictions = from_annotations(coco)

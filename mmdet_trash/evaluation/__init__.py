@@ -1,5 +1,5 @@
 """Metrics on predictions. Imports neither torch nor MMDetection."""
 
-from mmdet_trash.evaluation.coco import CocoMetrics, evaluate_coco
+from mmdet_trash.evaluation.coco import CocoMetrics, Map50, evaluate_coco
 
-__all__ = ["CocoMetrics", "evaluate_coco"]
+__all__ = ["CocoMetrics", "Map50", "evaluate_coco"]

@@ -4,6 +4,7 @@ import contextlib
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,48 @@ def evaluate_coco(coco: dict[str, Any], predictions: Predictions, backend: str =
         ap50=dict(zip(images.classes, precision[0].mean(axis=0).tolist(), strict=True)),
         ap=dict(zip(images.classes, precision.mean(axis=(0, 1)).tolist(), strict=True)),
     )
+
+
+class Map50:
+    """mAP50 of many predictions for the same images, several times as fast as `evaluate_coco` and the same number.
+
+    Args:
+        coco: the ground truth, as `load_annotations` gives it.
+        images: the images that are predicted, all of the ground truth's.
+
+    Raises:
+        InputError: when there is nothing to find in these images.
+    """
+
+    def __init__(self, coco: dict[str, Any], images: ImageTable) -> None:
+        self.truth = _ground_truth(coco, images)
+        if not self.truth["annotations"]:
+            raise InputError("ground truth: the predicted images have no boxes, mAP is undefined")
+
+    @cached_property
+    def index(self) -> Any:
+        """The ground truth as hotcoco holds it."""
+        with contextlib.redirect_stdout(io.StringIO()):
+            return _hotcoco()[0](self.truth)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What goes to another process, which makes its own index."""
+        return {"truth": self.truth}
+
+    def __call__(self, predictions: Predictions) -> float:
+        """mAP50 between 0 and 1 of predictions for the images."""
+        if not len(predictions):
+            return 0.0
+        with contextlib.redirect_stdout(io.StringIO()):
+            evaluator = _hotcoco()[1](self.index, self.index.loadRes(_as_array(predictions)), "bbox")
+            params = evaluator.params
+            params.iouThrs, params.maxDets = [0.5], [100]
+            params.areaRng, params.areaRngLbl = [[0, 1e10]], ["all"]
+            evaluator.params = params
+            evaluator.evaluate()
+            evaluator.accumulate()
+        precision = np.asarray(evaluator.eval["precision"])[0, :, :, 0, -1]
+        return float(precision.mean(axis=0)[(precision >= 0).all(axis=0)].mean())
 
 
 def _evaluator(backend: str, truth: dict[str, Any], detections: np.ndarray) -> Any:

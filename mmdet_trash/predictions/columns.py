@@ -11,6 +11,8 @@ import numpy as np
 from mmdet_trash.annotations import class_names, with_defaults
 from mmdet_trash.errors import InputError
 
+_COLUMNS = ("image_index", "labels", "scores", "bboxes")
+
 
 @dataclass(frozen=True)
 class ImageTable:
@@ -45,6 +47,15 @@ class ImageTable:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def same_as(self, other: ImageTable) -> bool:
+        """Whether both hold the same images, in the same order, and the same categories."""
+        if self is other:
+            return True
+        arrays = ("ids", "sizes", "category_ids")
+        return (self.file_names, self.classes) == (other.file_names, other.classes) and all(
+            np.array_equal(getattr(self, name), getattr(other, name)) for name in arrays
+        )
 
 
 @dataclass(frozen=True)
@@ -97,11 +108,33 @@ class Predictions:
             if not np.isfinite(columns[name]).all():
                 row = int(np.argmin(np.isfinite(columns[name]).reshape(lengths[name], -1).all(axis=1)))
                 raise InputError(f"predictions: {name} row {row} is {columns[name][row]}, finite numbers are right")
+        index = columns["image_index"]
+        if (index[1:] >= index[:-1]).all():
+            # Copied even so: the columns stay as they are when the caller's arrays change.
+            columns = {name: column.copy() for name, column in columns.items()}
+        else:
+            order = np.argsort(index, kind="stable")
+            columns = {name: np.take(column, order, axis=0) for name, column in columns.items()}
+        return cls(images, **{name: _read_only(column) for name, column in columns.items()})
+
+    @classmethod
+    def concat(cls, parts: Sequence[Predictions]) -> Predictions:
+        """All rows of several predictions for the same images; rows of an image stand in the order of the parts.
+
+        Raises:
+            ValueError: when there is no part, or their images or categories are not the same.
+        """
+        if not parts:
+            raise ValueError("predictions: at least one part is needed")
+        images = parts[0].images
+        for number, part in enumerate(parts):
+            if not images.same_as(part.images):
+                raise ValueError(f"predictions: part {number} is about other images or categories than part 0")
+        if len(parts) == 1:
+            return parts[0]
+        columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS}
         order = np.argsort(columns["image_index"], kind="stable")
-        columns = {name: column[order] for name, column in columns.items()}
-        for column in columns.values():
-            column.setflags(write=False)
-        return cls(images, **columns)
+        return cls(images, **{name: _read_only(column[order]) for name, column in columns.items()})
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -113,7 +146,24 @@ class Predictions:
 
     def select(self, keep: np.ndarray) -> Predictions:
         """Keep the rows where the (N,) boolean `keep` is true; all images stay."""
-        return Predictions(self.images, self.image_index[keep], self.labels[keep], self.scores[keep], self.bboxes[keep])
+        return self._take(keep)
+
+    def sorted_by_score(self) -> Predictions:
+        """Within each image the highest score first; equal scores keep their order."""
+        same_image = self.image_index[1:] == self.image_index[:-1]
+        if not (same_image & (self.scores[1:] > self.scores[:-1])).any():
+            return self
+        return self._take(np.lexsort((-self.scores, self.image_index)))
+
+    def first(self, count: int) -> Predictions:
+        """At most `count` rows of each image, those that stand first; all images stay."""
+        start_of_image = np.searchsorted(self.image_index, np.arange(len(self.images)))
+        rank = np.arange(len(self)) - start_of_image[self.image_index]
+        keep = rank < count
+        return self if keep.all() else self._take(keep)
+
+    def _take(self, rows: np.ndarray) -> Predictions:
+        return Predictions(self.images, **{name: _read_only(getattr(self, name)[rows]) for name in _COLUMNS})
 
 
 def from_annotations(coco: dict[str, Any]) -> Predictions:
@@ -126,6 +176,11 @@ def from_annotations(coco: dict[str, Any]) -> Predictions:
     labels = np.searchsorted(images.category_ids, [a["category_id"] for a in annotations])
     index = [position[a["image_id"]] for a in annotations]
     return Predictions.from_columns(images, index, labels, np.ones(len(boxes)), boxes)
+
+
+def _read_only(column: np.ndarray) -> np.ndarray:
+    column.setflags(write=False)
+    return column
 
 
 def _check_range(name: str, column: np.ndarray, end: int) -> None:

@@ -64,6 +64,82 @@ def test_select_keeps_all_images() -> None:
     assert len(columns.select(np.zeros(3, bool)).of_image(1).indices(9)) == 3
 
 
+ROWS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 9), st.sampled_from([0.1, 0.5, 0.5, 0.9])), max_size=30)
+FIVE = table([f"{i}.jpg" for i in range(5)])
+
+
+def numbered(rows: list[tuple[int, int, float]], start: int = 0) -> Predictions:
+    """Predictions whose x1 says which row they came from."""
+    return predictions(FIVE, [(*row, start + number, 0, 1, 1) for number, row in enumerate(rows)])
+
+
+def of_image(columns: Predictions, image: int) -> list[tuple[float, float]]:
+    rows = columns.of_image(image)
+    return list(zip(columns.scores[rows].tolist(), columns.bboxes[rows, 0].tolist(), strict=True))
+
+
+@given(st.lists(ROWS, min_size=1, max_size=4))
+def test_concat_keeps_the_order_of_the_parts_within_an_image(lists: list[list[tuple]]) -> None:
+    parts = [numbered(rows, 100 * number) for number, rows in enumerate(lists)]
+    whole = Predictions.concat(parts)
+    for image in range(5):
+        assert of_image(whole, image) == [row for part in parts for row in of_image(part, image)]
+    assert len(whole) == sum(map(len, parts))
+    assert whole.images is FIVE
+
+
+def test_concat_refuses_parts_about_other_images_and_none() -> None:
+    first, other = predictions(table()), predictions(table(["a.jpg", "b.jpg"]))
+    assert len(Predictions.concat([first, predictions(table())])) == 0, "an equal table of another file will do"
+    with pytest.raises(ValueError, match=r"^predictions: part 1 is about other images or categories than part 0$"):
+        Predictions.concat([first, other])
+    with pytest.raises(ValueError, match="part 1 is about other images or categories"):
+        Predictions.concat([first, predictions(table(categories=range(1, 11)))])
+    with pytest.raises(ValueError, match="at least one part"):
+        Predictions.concat([])
+
+
+@given(ROWS)
+def test_sorting_by_score_is_stable_and_stays_within_the_image(rows: list[tuple]) -> None:
+    columns = numbered(rows)
+    ranked = columns.sorted_by_score()
+    for image in range(5):
+        assert of_image(ranked, image) == sorted(of_image(columns, image), key=lambda row: -row[0])
+    assert ranked.sorted_by_score() is ranked, "nothing is copied for what is sorted"
+
+
+@given(ROWS, st.integers(0, 6))
+def test_first_keeps_so_many_of_each_image(rows: list[tuple], count: int) -> None:
+    columns = numbered(rows)
+    kept = columns.first(count)
+    for image in range(5):
+        assert of_image(kept, image) == of_image(columns, image)[:count]
+    assert kept.images is FIVE
+
+
+def test_every_way_to_make_predictions_gives_read_only_columns() -> None:
+    columns = numbered([(0, 1, 0.1), (1, 2, 0.5), (0, 3, 0.9)])
+    ways = {
+        "made": columns,
+        "select": columns.select(columns.scores > 0.3),
+        "concat": Predictions.concat([columns, columns]),
+        "sorted": columns.sorted_by_score(),
+        "first": columns.first(1),
+    }
+    for way, made in ways.items():
+        for name in ("image_index", "labels", "scores", "bboxes"):
+            column = getattr(made, name)
+            assert not column.flags.writeable and column.flags.c_contiguous, (way, name)
+
+
+@pytest.mark.parametrize("image_index", [[0, 1], [1, 0]])
+def test_columns_are_copies_whether_they_were_sorted_or_not(image_index: list[int]) -> None:
+    bboxes = np.zeros((2, 4))
+    columns = Predictions.from_columns(table(), image_index, [0, 0], [0.5, 0.5], bboxes)
+    bboxes[:] = 7
+    assert columns.bboxes.max() == 0
+
+
 GOOD: dict[str, Any] = {
     "image_index": [0, 1],
     "labels": [3, 9],

@@ -1,0 +1,170 @@
+"""Fusing the predictions of several models over a whole dataset."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from mmdet_trash.errors import InputError
+from mmdet_trash.fusion.settings import CONF_TYPES, METHODS, FusionSettings
+from mmdet_trash.predictions import ImageTable, Predictions
+
+if TYPE_CHECKING:
+    from mmdet_trash.fusion.kernels import Detections, Plan
+
+BACKENDS = ("numba", "reference")
+IMAGES_A_TASK = 64
+"""Images that a thread fuses in one call."""
+
+Model: TypeAlias = "Predictions | Sequence[Model]"
+
+
+def fuse(
+    models: Sequence[Model],
+    settings: FusionSettings | None = None,
+    backend: str = "numba",
+    threads: int | None = None,
+) -> Predictions:
+    """Fuse the predictions of several models for the same images.
+
+    Images are joined on their id. A model without a box in an image counts there as one that found nothing: its weight
+    stays. Among equal scores the order is that of the labels, then of the models, then of a model's boxes.
+
+    Args:
+        models: the predictions of each. In the place of one may stand a list, of the views of a fold or the folds of a
+            model, say, which is fused first, as `settings.within` says; lists may hold lists.
+        settings: how to fuse.
+        backend: `"numba"`, or `"reference"`, ensemble-boxes itself, which gives the same and knows only what it knows.
+        threads: that fuse at a time; as many as there are cores, if None. The result does not depend on it.
+
+    Returns:
+        The fused boxes of the images, in the order of the first model's image table, by falling score within an image.
+        They lie within their image.
+
+    Raises:
+        InputError: when models are about different images or categories, a score is below 0, or a setting does not fit
+            the number of models or classes.
+        ValueError: for no models or another backend.
+    """
+    if backend not in BACKENDS:
+        raise ValueError(f"backend {backend!r} is unknown, one of {', '.join(BACKENDS)} is right")
+    if not models:
+        raise ValueError("fuse: at least one model is needed")
+    settings = settings or FusionSettings()
+    flat = [
+        model if isinstance(model, Predictions) else fuse(model, settings.of_group(), backend, threads)
+        for model in models
+    ]
+    images = flat[0].images
+    flat = [_joined(model, images, position) for position, model in enumerate(flat, start=1)]
+    if settings.calibration is not None:
+        curves = settings.calibration
+        if len(curves) != len(flat):
+            raise InputError(f"calibration of {len(curves)} models, there are {len(flat)}")
+        flat = [curve.apply(model) if curve else model for curve, model in zip(curves, flat, strict=True)]
+    for position, model in enumerate(flat, start=1):
+        if len(model) and model.scores.min() < 0:
+            raise InputError(f"model {position}: a score is {model.scores.min()}, 0 or more is right")
+
+    plan = make_plan(settings, len(flat), len(images.classes))
+    if backend == "reference":
+        from mmdet_trash.fusion.reference import fuse_images
+
+        parts = [fuse_images(flat, settings, plan)]
+    else:
+        parts = _fuse_parallel(_detections(flat), plan, threads or len(os.sched_getaffinity(0)))
+    counts, bboxes, scores, labels = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return Predictions.from_columns(images, np.repeat(np.arange(len(images)), counts), labels, scores, bboxes)
+
+
+def make_plan(settings: FusionSettings, models: int, classes: int) -> Plan:
+    """Settings as the compiled functions take them, for so many models and classes.
+
+    Raises:
+        InputError: when a setting is for another number of models or classes.
+    """
+    from mmdet_trash.fusion.kernels import Plan
+
+    weights = np.ones((classes, models))
+    if settings.weights is not None:
+        rows = [_spread("weights of a model", weight, classes, "classes") for weight in settings.weights]
+        weights = np.ascontiguousarray(_counted("weights", rows, models, "models").T)
+    divisors = np.ones(classes)
+    if settings.method == "nmw":
+        weights = weights / np.maximum(weights.max(axis=1, keepdims=True), np.finfo(float).tiny)
+    elif settings.method in ("nms", "soft_nms") and settings.weights is not None:
+        divisors = np.array([row[row > 0].sum() if row.any() else 1.0 for row in weights])
+    skip = _spread("skip_box_thr", settings.skip_box_thr, models, "models")
+    return Plan(
+        method=METHODS.index(settings.method),
+        rule=CONF_TYPES.index(settings.conf_type),
+        weights=weights,
+        divisors=divisors,
+        skip=np.tile(skip, (classes, 1)),
+        iou_thr=_spread("iou_thr", settings.iou_thr, classes, "classes"),
+        final_thr=_spread("score_thr", settings.score_thr, classes, "classes"),
+        allows_overflow=settings.allows_overflow,
+        one_vote=settings.one_vote,
+        absent_score=float(settings.absent_score),
+        sigma=float(settings.sigma),
+        soft_thr=float(settings.soft_thr),
+        decay_sigma=float(settings.decay_sigma or 0),
+        decay_iou_thr=float(settings.decay_iou_thr),
+        most=settings.max_per_img or np.iinfo(np.int64).max,
+    )
+
+
+def _spread(name: str, value: float | Sequence[float], count: int, of: str) -> np.ndarray:
+    return _counted(name, np.full(count, value) if np.isscalar(value) else value, count, of)
+
+
+def _counted(name: str, values: Any, count: int, of: str) -> np.ndarray:
+    if len(values) != count:
+        raise InputError(f"{name}: {len(values)} numbers for {count} {of}, one for each is right")
+    return np.array(values, dtype=np.float64)
+
+
+def _joined(model: Predictions, images: ImageTable, position: int) -> Predictions:
+    """A model's predictions over the same image table as the first model's, joined on image id."""
+    if model.images is images or model.images.same_as(images):
+        return model
+    if model.images.classes != images.classes or not np.array_equal(model.images.category_ids, images.category_ids):
+        raise InputError(f"model {position} has other categories than model 1")
+    for missing, whose in ((images, position), (model.images, 1)):
+        other = model.images if whose == position else images
+        unknown = np.setdiff1d(missing.ids, other.ids)
+        if len(unknown):
+            raise InputError(f"model {position} is about other images than model 1: {unknown[0]} is none of {whose}'s")
+    order = np.argsort(images.ids)
+    index = order[np.searchsorted(images.ids, model.images.ids, sorter=order)]
+    return Predictions.from_columns(images, index[model.image_index], model.labels, model.scores, model.bboxes)
+
+
+def _detections(models: Sequence[Predictions]) -> Detections:
+    from mmdet_trash.fusion.kernels import Detections
+
+    images = models[0].images
+    starts = np.cumsum([0, *(len(model) for model in models[:-1])])
+    offsets = [np.searchsorted(model.image_index, np.arange(len(images) + 1)) for model in models]
+    return Detections(
+        offsets=np.stack(offsets) + starts[:, None],
+        bboxes=np.concatenate([model.bboxes for model in models]),
+        scores=np.concatenate([model.scores for model in models]),
+        labels=np.concatenate([model.labels for model in models]),
+        sizes=images.sizes.astype(np.float64),
+    )
+
+
+def _fuse_parallel(detections: Detections, plan: Plan, threads: int) -> list[tuple[np.ndarray, ...]]:
+    from mmdet_trash.fusion.kernels import fuse_images
+
+    count = len(detections.sizes)
+    tasks = [(first, min(first + IMAGES_A_TASK, count)) for first in range(0, max(count, 1), IMAGES_A_TASK)]
+    if threads == 1 or len(tasks) == 1:
+        return [fuse_images(first, last, detections, plan) for first, last in tasks]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda task: fuse_images(*task, detections, plan), tasks))

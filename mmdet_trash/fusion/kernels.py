@@ -1,0 +1,468 @@
+"""Compiled box fusion.
+
+The arithmetic is that of ensemble-boxes 1.0.9 on NumPy 2, addition by addition, so that results agree to the last bit:
+a cluster's box is a float32 sum of float64 products, its score a float64 sum. Two things differ. Sums run on as boxes
+join, where the library sums a cluster anew. And equal scores keep their order (model, then box), where the library's
+follow an unstable sort.
+
+All compiled functions stand in this file: numba renews its cache when the file of the called function changes, and
+does not look at others.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+AVG, MAX, BOX_AND_MODEL_AVG, ABSENT_MODEL_AWARE_AVG, MODEL_MAX, NOISY_OR = range(6)
+"""Score rules, in the order of `mmdet_trash.fusion.settings.CONF_TYPES`."""
+WBF, NMW, NMS, SOFT_NMS = range(4)
+"""Methods, in the order of `mmdet_trash.fusion.settings.METHODS`."""
+LINEAR, GAUSSIAN, STANDARD = 1, 2, 3
+"""Kinds of NMS, numbered as ensemble-boxes numbers them."""
+
+DIGIT = 8
+"""Bits that one pass of the radix sort looks at."""
+
+
+class Detections(NamedTuple):
+    """The boxes of T models in M images, model after model and each by image.
+
+    Attributes:
+        offsets: (T, M + 1) int64, the rows where each image's boxes of each model start.
+        bboxes: (N, 4) float64, xyxy in pixels.
+        scores: (N,) float64.
+        labels: (N,) int64.
+        sizes: (M, 2) float64, width and height in pixels.
+    """
+
+    offsets: np.ndarray
+    bboxes: np.ndarray
+    scores: np.ndarray
+    labels: np.ndarray
+    sizes: np.ndarray
+
+
+class Plan(NamedTuple):
+    """How to fuse, for T models and C classes.
+
+    Attributes:
+        method: `WBF` to `SOFT_NMS`.
+        rule: how WBF scores a cluster, `AVG` to `NOISY_OR`.
+        weights: (C, T) float64, which scores are multiplied by; 0 leaves a model out.
+        divisors: (C,) float64, which scores are then divided by.
+        skip: (C, T) float64, boxes of a lower score are left out.
+        iou_thr: (C,) float64.
+        final_thr: (C,) float64, fused boxes of a lower score are left out.
+        allows_overflow: whether `AVG` may pass 1.
+        one_vote: whether a model's second box in a cluster is dropped.
+        absent_score: what a model without a box in a cluster gives it at most, under `MODEL_MAX` and `NOISY_OR`.
+        sigma: of soft-NMS.
+        soft_thr: boxes that soft-NMS lets sink so low are left out.
+        decay_sigma: sigma of the soft-NMS that the fused boxes go through; 0 for none.
+        decay_iou_thr: the overlap above which it works.
+        most: fused boxes an image at most.
+    """
+
+    method: int
+    rule: int
+    weights: np.ndarray
+    divisors: np.ndarray
+    skip: np.ndarray
+    iou_thr: np.ndarray
+    final_thr: np.ndarray
+    allows_overflow: bool
+    one_vote: bool
+    absent_score: float
+    sigma: float
+    soft_thr: float
+    decay_sigma: float
+    decay_iou_thr: float
+    most: int
+
+
+kernel = njit(nogil=True, cache=True, error_model="numpy")
+
+
+@kernel
+def pairwise_sum(values, count):
+    """The sum of `values[:count]` in the order of additions of NumPy's `sum`."""
+    if count < 8:
+        total = 0.0
+        for i in range(count):
+            total += values[i]
+        return total
+    if count > 128:
+        half = count // 2
+        half -= half % 8
+        return pairwise_sum(values, half) + pairwise_sum(values[half:], count - half)
+    lanes = values[:8].copy()
+    end = count - count % 8
+    for i in range(8, end, 8):
+        for lane in range(8):
+            lanes[lane] += values[i + lane]
+    total = ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]))
+    for i in range(end, count):
+        total += values[i]
+    return total
+
+
+@kernel
+def by_falling_score(scores):
+    """Row numbers by falling score; equal scores keep their order.
+
+    A radix sort: the bits of floats of one sign are in the order of the floats.
+
+    Args:
+        scores: (n,) float64, none negative or NaN.
+
+    Returns:
+        (n,) int64.
+    """
+    count = len(scores)
+    passes, digits = 64 // DIGIT, 1 << DIGIT
+    mask = np.uint64(digits - 1)
+    order, other = np.arange(count), np.empty(count, np.int64)
+    keys, other_keys = ~(scores + 0.0).view(np.uint64), np.empty(count, np.uint64)
+    starts = np.zeros((passes, digits), np.int64)
+    for key in keys:
+        for p in range(passes):
+            starts[p, (key >> np.uint64(p * DIGIT)) & mask] += 1
+    for p in range(passes):
+        shift = np.uint64(p * DIGIT)
+        if count == 0 or starts[p, (keys[0] >> shift) & mask] == count:
+            continue
+        before = 0
+        for digit in range(digits):
+            here = starts[p, digit]
+            starts[p, digit] = before
+            before += here
+        for i in range(count):
+            digit = (keys[i] >> shift) & mask
+            place = starts[p, digit]
+            starts[p, digit] = place + 1
+            other_keys[place] = keys[i]
+            other[place] = order[i]
+        order, other = other, order
+        keys, other_keys = other_keys, keys
+    return order
+
+
+@kernel
+def by_label(order, labels, classes):
+    """Part rows by label, each part in the order of `order`.
+
+    Returns:
+        The (n,) rows of label 0, then of label 1 and so on, and the (classes + 1,) places where each label's start.
+    """
+    starts = np.zeros(classes + 1, np.int64)
+    for label in labels:
+        starts[label + 1] += 1
+    for label in range(classes):
+        starts[label + 1] += starts[label]
+    places, rows = starts.copy(), np.empty(len(order), np.int64)
+    for row in order:
+        rows[places[labels[row]]] = row
+        places[labels[row]] += 1
+    return rows, starts
+
+
+@kernel
+def wbf(boxes, scores, models, label, plan, out_boxes, out_scores):
+    """Weighted boxes fusion (arXiv 1910.13302) of one class of one image.
+
+    Args:
+        boxes: (n, 4) float64, xyxy between 0 and 1, by falling score.
+        scores: (n,) float64, times the model's weight.
+        models: (n,) int64.
+        label: the class.
+        plan: how to fuse.
+        out_boxes: (n, 4) float64, taken for the result.
+        out_scores: (n,) float64, taken for the result.
+
+    Returns:
+        The number of clusters, which stand first in the outputs in the order they arose.
+    """
+    count, weights, rule = len(scores), plan.weights[label], plan.rule
+    present = weights[weights > 0]
+    total, heaviest = pairwise_sum(present, len(present)), present.max()
+    x1, y1, x2, y2, areas = np.empty(count), np.empty(count), np.empty(count), np.empty(count), np.empty(count)
+    sums, confs, weight_sums = np.empty((count, 4), np.float32), np.empty(count), np.empty(count)
+    sizes = np.empty(count, np.int64)
+    voices = np.empty((count, len(weights)))  # each model's best score in a cluster; below 0, it has none
+    clusters = 0
+    for row in range(count):
+        bx1, by1, bx2, by2 = boxes[row, 0], boxes[row, 1], boxes[row, 2], boxes[row, 3]
+        area = (bx2 - bx1) * (by2 - by1)
+        score, model = scores[row], models[row]
+        match, match_iou = -1, plan.iou_thr[label]
+        for k in range(clusters):
+            width, height = min(x2[k], bx2) - max(x1[k], bx1), min(y2[k], by2) - max(y1[k], by1)
+            inter = max(width, 0.0) * max(height, 0.0)
+            iou = inter / (areas[k] + area - inter)
+            if iou > match_iou:
+                match, match_iou = k, iou
+        if match < 0:
+            match = clusters
+            clusters += 1
+            x1[match], y1[match], x2[match], y2[match], areas[match] = bx1, by1, bx2, by2, area
+            sums[match], confs[match], weight_sums[match], sizes[match], voices[match] = 0.0, 0.0, 0.0, 0, -1.0
+        elif plan.one_vote and voices[match, model] >= 0:
+            continue
+        sums[match, 0] += score * bx1
+        sums[match, 1] += score * by1
+        sums[match, 2] += score * bx2
+        sums[match, 3] += score * by2
+        confs[match] += score
+        weight_sums[match] += weights[model]
+        sizes[match] += 1
+        voices[match, model] = max(voices[match, model], score)
+        if sizes[match] > 1 and confs[match] > 0:
+            x1[match] = np.float32(sums[match, 0] / confs[match])
+            y1[match] = np.float32(sums[match, 1] / confs[match])
+            x2[match] = np.float32(sums[match, 2] / confs[match])
+            y2[match] = np.float32(sums[match, 3] / confs[match])
+            areas[match] = (x2[match] - x1[match]) * (y2[match] - y1[match])
+    chosen = np.empty(len(weights))
+    for k in range(clusters):
+        out_boxes[k, 0], out_boxes[k, 1], out_boxes[k, 2], out_boxes[k, 3] = x1[k], y1[k], x2[k], y2[k]
+        size, weight_sum, best = sizes[k], weight_sums[k], voices[k].max()
+        score = best if rule == MAX else confs[k] / size
+        if size > 1:  # the library keeps a merged box in float32
+            score, weight_sum = np.float64(np.float32(score)), np.float64(np.float32(weight_sum))
+        if rule == MAX:
+            score = score / heaviest
+        elif rule == AVG:
+            score = score * (size if plan.allows_overflow else min(len(present), size)) / total
+        elif rule in (BOX_AND_MODEL_AVG, ABSENT_MODEL_AWARE_AVG):
+            n = 0
+            for t in range(len(weights)):
+                if weights[t] > 0 and (voices[k, t] >= 0) == (rule == BOX_AND_MODEL_AVG):
+                    chosen[n] = weights[t]
+                    n += 1
+            if rule == BOX_AND_MODEL_AVG:
+                score = score * size / weight_sum * pairwise_sum(chosen, n) / total
+            else:
+                score = score * size / (weight_sum + pairwise_sum(chosen, n))
+        else:
+            score, silence = 0.0, 1.0
+            for t in range(len(weights)):
+                voice = voices[k, t]
+                if voice < 0:
+                    voice = weights[t] * min(plan.absent_score, best / heaviest)
+                score += voice
+                silence *= 1.0 - min(voice / heaviest, 1.0)
+            score = score / total if rule == MODEL_MAX else 1.0 - silence
+        out_scores[k] = score
+    return clusters
+
+
+@kernel
+def nmw(boxes, scores, iou_thr, out_boxes, out_scores):
+    """Non-maximum weighted of one class of one image; arguments and result as `wbf`'s.
+
+    A cluster keeps the place of its best box while boxes join; then they are averaged, weighted by score and by their
+    overlap with the best one. Scores and boxes come as float32 numbers, as the library gives them.
+    """
+    count = len(scores)
+    main, cluster = np.empty(count, np.int64), np.empty(count, np.int64)
+    sums, confs = np.zeros((count, 4), np.float32), np.zeros(count)
+    clusters = 0
+    for row in range(count):
+        match, match_iou = -1, iou_thr
+        for k in range(clusters):
+            iou = overlap(boxes[main[k]], boxes[row])
+            if iou > match_iou:
+                match, match_iou = k, iou
+        if match < 0:
+            match = clusters
+            main[match] = row
+            clusters += 1
+        cluster[row] = match
+    for row in range(count):
+        k = cluster[row]
+        weight = scores[row] * overlap(boxes[row], boxes[main[k]])
+        for i in range(4):
+            sums[k, i] += weight * boxes[row, i]
+        confs[k] += weight
+    for k in range(clusters):
+        out_scores[k] = np.float32(scores[main[k]])
+        for i in range(4):
+            out_boxes[k, i] = np.float32(sums[k, i] / confs[k] if confs[k] > 0 else boxes[main[k], i])
+    return clusters
+
+
+@kernel
+def overlap(a, b):
+    """IoU of two xyxy boxes."""
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    inter = max(0.0, width) * max(0.0, height)
+    if inter == 0:
+        return 0.0
+    return inter / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - inter)
+
+
+@kernel
+def nms(boxes, iou_thr):
+    """Non-maximum suppression of one class.
+
+    Args:
+        boxes: (n, 4), xyxy, by falling score. Where they are float32, areas are, as the library has them.
+        iou_thr: a box that overlaps a better one by more is dropped.
+
+    Returns:
+        (n,) bool, which boxes to keep.
+    """
+    count = len(boxes)
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    keep = np.ones(count, np.bool_)
+    for i in range(count):
+        if not keep[i]:
+            continue
+        for j in range(i + 1, count):
+            if not keep[j]:
+                continue
+            width = max(0.0, min(boxes[i, 2], boxes[j, 2]) - max(boxes[i, 0], boxes[j, 0]))
+            height = max(0.0, min(boxes[i, 3], boxes[j, 3]) - max(boxes[i, 1], boxes[j, 1]))
+            inter = width * height
+            if inter > 0 or iou_thr < 0:
+                keep[j] = inter / (areas[i] + areas[j] - inter) <= iou_thr
+    return keep
+
+
+@kernel
+def soft_nms(boxes, scores, kind, iou_thr, sigma):
+    """Soft-NMS (arXiv 1704.04503) of one class.
+
+    The box of the highest score is taken, the scores of the others sink by how much they overlap it, and so on.
+
+    Args:
+        boxes: (n, 4) float64, xyxy, in any order.
+        scores: (n,), which end as the decayed scores, in the order of the result.
+        kind: `LINEAR`, `GAUSSIAN` or `STANDARD`.
+        iou_thr: scores sink where boxes overlap by more.
+        sigma: of `GAUSSIAN`.
+
+    Returns:
+        (n,) int64, the boxes in the order they were taken.
+    """
+    count = len(boxes)
+    order = np.arange(count)
+    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    for i in range(count):
+        best = i
+        for j in range(i + 1, count):
+            if scores[j] > scores[best]:
+                best = j
+        order[i], order[best] = order[best], order[i]
+        scores[i], scores[best] = scores[best], scores[i]
+        a = order[i]
+        for j in range(i + 1, count):
+            b = order[j]
+            width = max(0.0, min(boxes[a, 2], boxes[b, 2]) - max(boxes[a, 0], boxes[b, 0]))
+            height = max(0.0, min(boxes[a, 3], boxes[b, 3]) - max(boxes[a, 1], boxes[b, 1]))
+            inter = width * height
+            iou = inter / (areas[a] + areas[b] - inter)
+            if iou > iou_thr:
+                if kind == LINEAR:
+                    scores[j] *= 1.0 - iou
+                elif kind == GAUSSIAN:
+                    scores[j] *= np.exp(-(iou * iou) / sigma)
+                else:
+                    scores[j] *= 0.0
+    return order
+
+
+@kernel
+def fuse_class(boxes, scores, models, label, plan, out_boxes, out_scores):
+    """Fuse one class of one image, and let boxes that still overlap decay; arguments and result as `wbf`'s."""
+    if plan.method == WBF:
+        found = wbf(boxes, scores, models, label, plan, out_boxes, out_scores)
+    elif plan.method == NMW:
+        found = nmw(boxes, scores, plan.iou_thr[label], out_boxes, out_scores)
+    else:
+        sunk = scores.copy()
+        if plan.method == NMS:
+            order, keep = np.arange(len(scores)), nms(boxes, plan.iou_thr[label])
+        else:
+            order = soft_nms(boxes, sunk, GAUSSIAN, 0.0, plan.sigma)
+            keep = sunk > plan.soft_thr
+        found = 0
+        for i in range(len(scores)):
+            if keep[i]:
+                out_boxes[found], out_scores[found] = boxes[order[i]], sunk[i]
+                found += 1
+    if plan.decay_sigma > 0:
+        order = soft_nms(out_boxes[:found], out_scores[:found], GAUSSIAN, plan.decay_iou_thr, plan.decay_sigma)
+        out_boxes[:found] = out_boxes[order]
+    return found
+
+
+@kernel
+def gather(image, detections, plan, out_boxes, out_scores, out_models, out_labels):
+    """Collect what the models found in an image, in shares of its size, cut to it, weighted; what is too weak, or
+    without area, is left out. Gives the number of boxes, which stand first in the outputs.
+    """
+    n = 0
+    width, height = detections.sizes[image]
+    for model in range(len(detections.offsets)):
+        for row in range(detections.offsets[model, image], detections.offsets[model, image + 1]):
+            label, score = detections.labels[row], detections.scores[row]
+            if plan.weights[label, model] == 0 or score < plan.skip[label, model]:
+                continue
+            x1, x2 = detections.bboxes[row, 0] / width, detections.bboxes[row, 2] / width
+            y1, y2 = detections.bboxes[row, 1] / height, detections.bboxes[row, 3] / height
+            x1, x2 = min(max(min(x1, x2), 0.0), 1.0), min(max(max(x1, x2), 0.0), 1.0)
+            y1, y2 = min(max(min(y1, y2), 0.0), 1.0), min(max(max(y1, y2), 0.0), 1.0)
+            if (x2 - x1) * (y2 - y1) == 0.0:
+                continue
+            out_boxes[n, 0], out_boxes[n, 1], out_boxes[n, 2], out_boxes[n, 3] = x1, y1, x2, y2
+            out_scores[n] = score * plan.weights[label, model] / plan.divisors[label]
+            out_models[n], out_labels[n] = model, label
+            n += 1
+    return n
+
+
+@kernel
+def fuse_images(first, last, detections, plan):
+    """Fuse what the models found in the images `first` to `last` - 1.
+
+    Returns:
+        (last - first,) boxes an image, and the fused boxes in pixels (n, 4), scores (n,) and labels (n,), each image's
+        by falling score.
+    """
+    counts = np.zeros(last - first, np.int64)
+    largest = room = 0
+    for image in range(first, last):
+        n = (detections.offsets[:, image + 1] - detections.offsets[:, image]).sum()
+        largest, room = max(largest, n), room + min(n, plan.most)
+    boxes, scores = np.empty((largest, 4)), np.empty(largest)
+    models, labels = np.empty(largest, np.int64), np.empty(largest, np.int64)
+    fused_boxes, fused_scores, fused_labels = np.empty((largest, 4)), np.empty(largest), np.empty(largest, np.int64)
+    out_boxes, out_scores, out_labels = np.empty((room, 4)), np.empty(room), np.empty(room, np.int64)
+    written = 0
+    for image in range(first, last):
+        n = gather(image, detections, plan, boxes, scores, models, labels)
+        rows, starts = by_label(by_falling_score(scores[:n]), labels[:n], len(plan.weights))
+        fused = 0
+        for label in range(len(plan.weights)):
+            here = rows[starts[label] : starts[label + 1]]
+            if len(here) == 0:
+                continue
+            found = fuse_class(
+                boxes[here], scores[here], models[here], label, plan, fused_boxes[fused:], fused_scores[fused:]
+            )
+            for i in range(fused, fused + found):
+                if fused_scores[i] >= plan.final_thr[label]:
+                    fused_boxes[fused], fused_scores[fused] = fused_boxes[i], fused_scores[i]
+                    fused_labels[fused] = label
+                    fused += 1
+        order = by_falling_score(fused_scores[:fused])[: plan.most]
+        width, height = detections.sizes[image]
+        for row in order:
+            out_boxes[written, 0], out_boxes[written, 1] = fused_boxes[row, 0] * width, fused_boxes[row, 1] * height
+            out_boxes[written, 2], out_boxes[written, 3] = fused_boxes[row, 2] * width, fused_boxes[row, 3] * height
+            out_scores[written], out_labels[written] = fused_scores[row], fused_labels[row]
+            written += 1
+        counts[image - first] = len(order)
+    return counts, out_boxes[:written].copy(), out_scores[:written].copy(), out_labels[:written].copy()
