@@ -77,8 +77,9 @@ def non_maximum_weighted(
         The fused boxes (m, 4), scores (m,) and labels (m,), all float32, by falling score.
     """
     settings = FusionSettings(method="nmw", iou_thr=float(iou_thr), weights=_as_weights(weights))
-    result = _fuse_image(settings, boxes_list, scores_list, labels_list, skip_box_thr)
-    return tuple(column.astype(np.float32) for column in result) if len(result[1]) else result
+    boxes, scores, labels = _fuse_image(settings, boxes_list, scores_list, labels_list, skip_box_thr)
+    dtype = np.float32 if len(scores) else np.float64  # the library's own
+    return boxes.astype(dtype), scores.astype(dtype), labels.astype(dtype)
 
 
 def nms(

@@ -159,7 +159,9 @@ def _detections(models: Sequence[Predictions]) -> Detections:
     )
 
 
-def _fuse_parallel(detections: Detections, plan: Plan, threads: int) -> list[tuple[np.ndarray, ...]]:
+def _fuse_parallel(
+    detections: Detections, plan: Plan, threads: int
+) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     from mmdet_trash.fusion.kernels import fuse_images
 
     count = len(detections.sizes)

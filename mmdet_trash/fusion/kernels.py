@@ -9,7 +9,7 @@ All compiled functions stand in this file: numba renews its cache when the file 
 does not look at others.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -81,11 +81,11 @@ class Plan(NamedTuple):
     most: int
 
 
-kernel = njit(nogil=True, cache=True, error_model="numpy")
+kernel: Any = njit(nogil=True, cache=True, error_model="numpy")
 
 
 @kernel
-def pairwise_sum(values, count):
+def pairwise_sum(values: np.ndarray, count: int) -> float:
     """The sum of `values[:count]` in the order of additions of NumPy's `sum`."""
     if count < 8:
         total = 0.0
@@ -108,7 +108,7 @@ def pairwise_sum(values, count):
 
 
 @kernel
-def by_falling_score(scores):
+def by_falling_score(scores: np.ndarray) -> np.ndarray:
     """Row numbers by falling score; equal scores keep their order.
 
     A radix sort: the bits of floats of one sign are in the order of the floats.
@@ -149,7 +149,7 @@ def by_falling_score(scores):
 
 
 @kernel
-def by_label(order, labels, classes):
+def by_label(order: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Part rows by label, each part in the order of `order`.
 
     Returns:
@@ -168,7 +168,15 @@ def by_label(order, labels, classes):
 
 
 @kernel
-def wbf(boxes, scores, models, label, plan, out_boxes, out_scores):
+def wbf(
+    boxes: np.ndarray,
+    scores: np.ndarray,
+    models: np.ndarray,
+    label: int,
+    plan: Plan,
+    out_boxes: np.ndarray,
+    out_scores: np.ndarray,
+) -> int:
     """Weighted boxes fusion (arXiv 1910.13302) of one class of one image.
 
     Args:
@@ -258,7 +266,7 @@ def wbf(boxes, scores, models, label, plan, out_boxes, out_scores):
 
 
 @kernel
-def nmw(boxes, scores, iou_thr, out_boxes, out_scores):
+def nmw(boxes: np.ndarray, scores: np.ndarray, iou_thr: float, out_boxes: np.ndarray, out_scores: np.ndarray) -> int:
     """Non-maximum weighted of one class of one image; arguments and result as `wbf`'s.
 
     A cluster keeps the place of its best box while boxes join; then they are averaged, weighted by score and by their
@@ -293,7 +301,7 @@ def nmw(boxes, scores, iou_thr, out_boxes, out_scores):
 
 
 @kernel
-def overlap(a, b):
+def overlap(a: np.ndarray, b: np.ndarray) -> float:
     """IoU of two xyxy boxes."""
     width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     inter = max(0.0, width) * max(0.0, height)
@@ -303,7 +311,7 @@ def overlap(a, b):
 
 
 @kernel
-def nms(boxes, iou_thr):
+def nms(boxes: np.ndarray, iou_thr: float) -> np.ndarray:
     """Non-maximum suppression of one class.
 
     Args:
@@ -331,7 +339,7 @@ def nms(boxes, iou_thr):
 
 
 @kernel
-def soft_nms(boxes, scores, kind, iou_thr, sigma):
+def soft_nms(boxes: np.ndarray, scores: np.ndarray, kind: int, iou_thr: float, sigma: float) -> np.ndarray:
     """Soft-NMS (arXiv 1704.04503) of one class.
 
     The box of the highest score is taken, the scores of the others sink by how much they overlap it, and so on.
@@ -374,7 +382,15 @@ def soft_nms(boxes, scores, kind, iou_thr, sigma):
 
 
 @kernel
-def fuse_class(boxes, scores, models, label, plan, out_boxes, out_scores):
+def fuse_class(
+    boxes: np.ndarray,
+    scores: np.ndarray,
+    models: np.ndarray,
+    label: int,
+    plan: Plan,
+    out_boxes: np.ndarray,
+    out_scores: np.ndarray,
+) -> int:
     """Fuse one class of one image, and let boxes that still overlap decay; arguments and result as `wbf`'s."""
     if plan.method == WBF:
         found = wbf(boxes, scores, models, label, plan, out_boxes, out_scores)
@@ -399,7 +415,15 @@ def fuse_class(boxes, scores, models, label, plan, out_boxes, out_scores):
 
 
 @kernel
-def gather(image, detections, plan, out_boxes, out_scores, out_models, out_labels):
+def gather(
+    image: int,
+    detections: Detections,
+    plan: Plan,
+    out_boxes: np.ndarray,
+    out_scores: np.ndarray,
+    out_models: np.ndarray,
+    out_labels: np.ndarray,
+) -> int:
     """Collect what the models found in an image, in shares of its size, cut to it, weighted; what is too weak, or
     without area, is left out. Gives the number of boxes, which stand first in the outputs.
     """
@@ -424,7 +448,9 @@ def gather(image, detections, plan, out_boxes, out_scores, out_models, out_label
 
 
 @kernel
-def fuse_images(first, last, detections, plan):
+def fuse_images(
+    first: int, last: int, detections: Detections, plan: Plan
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Fuse what the models found in the images `first` to `last` - 1.
 
     Returns:

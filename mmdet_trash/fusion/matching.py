@@ -37,7 +37,15 @@ def are_right(predictions: Predictions, truth: Predictions, iou_thr: float = 0.5
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _match(starts, bboxes, labels, true_starts, true_bboxes, true_labels, iou_thr):
+def _match(
+    starts: np.ndarray,
+    bboxes: np.ndarray,
+    labels: np.ndarray,
+    true_starts: np.ndarray,
+    true_bboxes: np.ndarray,
+    true_labels: np.ndarray,
+    iou_thr: float,
+) -> np.ndarray:
     right = np.zeros(len(labels), np.bool_)
     free = np.ones(len(true_labels), np.bool_)
     for image in range(len(starts) - 1):

@@ -12,6 +12,7 @@ from mmdet_trash.fusion.kernels import Plan
 from mmdet_trash.fusion.settings import FusionSettings
 from mmdet_trash.predictions import Predictions
 
+Columns = tuple[np.ndarray, np.ndarray, np.ndarray]
 KNOWN = ("avg", "max", "box_and_model_avg", "absent_model_aware_avg")
 
 
@@ -29,13 +30,12 @@ def fuse_images(
     if ours:
         raise InputError(f"backend reference does not know {ours[0]}; backend numba does")
     results = [_fuse_image(models, settings, plan, image) for image in range(len(models[0].images))]
-    columns = [np.concatenate(parts) for parts in zip(*results, strict=True)] or [np.zeros((0, 4)), *[np.zeros(0)] * 2]
-    return np.array([len(scores) for _, scores, _ in results], np.int64), *columns
+    nothing = (np.zeros((0, 4)), np.zeros(0), np.zeros(0))
+    boxes, scores, labels = (np.concatenate(parts) for parts in zip(nothing, *results, strict=True))
+    return np.array([len(found) for _, found, _ in results], np.int64), boxes, scores, labels
 
 
-def _fuse_image(
-    models: Sequence[Predictions], settings: FusionSettings, plan: Plan, image: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _fuse_image(models: Sequence[Predictions], settings: FusionSettings, plan: Plan, image: int) -> Columns:
     size = np.tile(models[0].images.sizes[image], 2)
     results = []
     for label in range(len(plan.iou_thr)):
@@ -63,7 +63,14 @@ def _fuse_image(
     return boxes[order] * size, scores[order], labels[order]
 
 
-def _call(settings, boxes, scores, labels, weights, iou_thr):
+def _call(
+    settings: FusionSettings,
+    boxes: list[np.ndarray],
+    scores: list[np.ndarray],
+    labels: list[np.ndarray],
+    weights: list[float],
+    iou_thr: float,
+) -> Columns:
     if settings.method == "wbf":
         options = {"conf_type": settings.conf_type, "allows_overflow": settings.allows_overflow}
         return ensemble_boxes.weighted_boxes_fusion(boxes, scores, labels, weights, iou_thr, **options)
@@ -75,11 +82,7 @@ def _call(settings, boxes, scores, labels, weights, iou_thr):
     # The library's own soft-NMS gives back the scores from before; its inner function lets them sink in place.
     if given is not None:
         scores = [column * weight / np.sum(given) for column, weight in zip(scores, given, strict=True)]
-    columns = prepare_boxes(np.concatenate(boxes), np.concatenate(scores), np.concatenate(labels))
-    return _soft_nms(*columns, settings)
-
-
-def _soft_nms(boxes, scores, labels, settings):
-    sunk = scores.copy()
-    keep = cpu_soft_nms_float(boxes.copy(), sunk, 0.0, settings.sigma, settings.soft_thr, 2)
-    return boxes[keep], sunk[sunk > settings.soft_thr], labels[keep]
+    found = prepare_boxes(np.concatenate(boxes), np.concatenate(scores), np.concatenate(labels))
+    sunk = found[1].copy()
+    keep = cpu_soft_nms_float(found[0].copy(), sunk, 0.0, settings.sigma, settings.soft_thr, 2)
+    return found[0][keep], sunk[sunk > settings.soft_thr], found[2][keep]

@@ -106,8 +106,9 @@ class FusionSettings:
 
     def of_group(self) -> FusionSettings:
         """How a group of predictions that stands for one model is fused."""
-        plain = {"weights": None, "skip_box_thr": 0.0, "score_thr": 0.0, "max_per_img": None, "calibration": None}
-        return self.within or dataclasses.replace(self, **plain)
+        return self.within or dataclasses.replace(
+            self, weights=None, skip_box_thr=0.0, score_thr=0.0, max_per_img=None, calibration=None
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """What differs from the default, as plain lists and numbers."""

@@ -15,16 +15,19 @@ import optuna
 from mmdet_trash.errors import InputError
 from mmdet_trash.fusion.calibration import KINDS, Calibration, fit_calibration
 from mmdet_trash.fusion.fuse import fuse
+from mmdet_trash.fusion.matching import are_right
 from mmdet_trash.fusion.settings import CONF_TYPES, METHODS, FusionSettings
 from mmdet_trash.predictions import Predictions
 
 START = (
-    {"method": "wbf", "iou_thr": 0.55, "conf_type": "avg"},
-    {"method": "wbf", "iou_thr": 0.7, "conf_type": "avg"},
-    {"method": "wbf", "iou_thr": 0.65, "conf_type": "model_max", "one_vote": True, "absent_score": 0.03},
-    {"method": "wbf", "iou_thr": 0.65, "conf_type": "noisy_or", "one_vote": True, "decay": True, "decay_sigma": 1.0},
+    {"method": "wbf", "iou_thr": 0.55, "conf_type": "avg", "one_vote": False, "decay": False},
+    *(
+        {"method": "wbf", "iou_thr": 0.65, "conf_type": conf_type, "one_vote": True, "absent_score": 0.05, **decay}
+        for conf_type in CONF_TYPES
+        for decay in ({"decay": False}, {"decay": True, "decay_sigma": 1.0, "decay_iou_thr": 0.5})
+    ),
 )
-"""Settings that every search looks at first: the library's default, and what is known to be good."""
+"""What every search looks at first: the library's default, and each score rule at the middle of the ranges."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +112,14 @@ def _search(folds: Sequence[Fold], held_out: int | None, trials: int, seed: int)
     calibrations = _Calibrations(fitted)
 
     def objective(trial: optuna.Trial) -> float:
-        settings = _settings(suggest(trial, len(fitted[0].models)), calibrations)
-        trial.set_user_attr("settings", settings)
-        return float(np.mean([fold.score(fuse(fold.models, settings, threads=1)) for fold in fitted]))
+        found = suggest(trial, len(fitted[0].models))
+        kind = found.pop("calibration")
+        trial.set_user_attr("settings", FusionSettings(**found, calibration=calibrations.fit(kind)))
+        scores = []
+        for fold in fitted:
+            settings = FusionSettings(**found, calibration=calibrations.fit(kind, without=fold))
+            scores.append(fold.score(fuse(fold.models, settings, threads=1)))
+        return float(np.mean(scores))
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed, multivariate=True))
@@ -144,25 +152,28 @@ def suggest(trial: optuna.Trial, models: int) -> dict[str, Any]:
 
 
 class _Calibrations:
-    """Calibrations fitted on some folds, each kind when it is first asked for."""
+    """Calibrations fitted on some folds. A curve that was fitted to the boxes it is scored on would look too good, so
+    there is one without each fold too, where another fold is left to fit it on.
+    """
 
     def __init__(self, folds: Sequence[Fold]) -> None:
         self.folds = folds
-        self.known: dict[str, tuple[Calibration, ...] | None] = {"none": None}
+        self.right = [[are_right(model, fold.truth) for model in fold.models] for fold in folds]
+        self.known: dict[tuple[str, int], tuple[Calibration, ...]] = {}
 
-    def of_kind(self, kind: str) -> tuple[Calibration, ...] | None:
-        if kind not in self.known:
-            models = zip(*(fold.models for fold in self.folds), strict=True)
-            self.known[kind] = tuple(self._fit(kind, model) for model in models)
-        return self.known[kind]
+    def fit(self, kind: str, without: Fold | None = None) -> tuple[Calibration, ...] | None:
+        """One calibration a model, or None for the kind `"none"`."""
+        if kind == "none":
+            return None
+        key = kind, id(without)
+        if key not in self.known:
+            left = [i for i, fold in enumerate(self.folds) if fold is not without] or [0]
+            models = range(len(self.folds[0].models))
+            self.known[key] = tuple(self._fit(kind, model, left) for model in models)
+        return self.known[key]
 
-    def _fit(self, kind: str, folds: Sequence[Predictions]) -> Calibration:
-        from mmdet_trash.fusion.matching import are_right
-
-        right = [are_right(found, fold.truth) for found, fold in zip(folds, self.folds, strict=True)]
-        scores, labels = (np.concatenate([getattr(found, name) for found in folds]) for name in ("scores", "labels"))
-        return fit_calibration(kind, scores, labels, np.concatenate(right), len(folds[0].images.classes))
-
-
-def _settings(found: dict[str, Any], calibrations: _Calibrations) -> FusionSettings:
-    return FusionSettings(**{**found, "calibration": calibrations.of_kind(found["calibration"])})
+    def _fit(self, kind: str, model: int, folds: Sequence[int]) -> Calibration:
+        found = [self.folds[i].models[model] for i in folds]
+        scores, labels = (np.concatenate([getattr(part, name) for part in found]) for name in ("scores", "labels"))
+        right = np.concatenate([self.right[i][model] for i in folds])
+        return fit_calibration(kind, scores, labels, right, len(found[0].images.classes))

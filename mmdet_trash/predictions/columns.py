@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,11 @@ class ImageTable:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def part(self, first: int, last: int) -> ImageTable:
+        """The images at positions `first` to `last` - 1."""
+        here = slice(first, last)
+        return replace(self, ids=self.ids[here], file_names=self.file_names[here], sizes=self.sizes[here])
 
     def same_as(self, other: ImageTable) -> bool:
         """Whether both hold the same images, in the same order, and the same categories."""
@@ -143,6 +148,13 @@ class Predictions:
         """Rows of the image at position `index` of `images`."""
         start, stop = np.searchsorted(self.image_index, [index, index + 1])
         return slice(int(start), int(stop))
+
+    def part(self, first: int, last: int) -> Predictions:
+        """The images at positions `first` to `last` - 1 and their rows, which are not copied."""
+        rows = slice(self.of_image(first).start, self.of_image(last - 1).stop)
+        columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
+        columns["image_index"] = _read_only(columns["image_index"] - first)
+        return Predictions(self.images.part(first, last), **columns)
 
     def select(self, keep: np.ndarray) -> Predictions:
         """Keep the rows where the (N,) boolean `keep` is true; all images stay."""
