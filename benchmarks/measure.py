@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from torch.profiler import ProfilerActivity, profile
-
 
 def median_seconds(functions: Sequence[Callable[[], Any]], repeats: int) -> list[float]:
     """Median seconds of each function; they take turns, so that a slow moment of the machine falls on all."""
@@ -22,6 +20,8 @@ def median_seconds(functions: Sequence[Callable[[], Any]], repeats: int) -> list
 
 def peak_mib(function: Callable[[], Any]) -> float:
     """Most memory that PyTorch holds at a time on the CPU during a call, beyond what it held before, in MiB."""
+    from torch.profiler import ProfilerActivity, profile
+
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         function()
     events = [event for event in profiler.profiler.kineto_results.events() if event.name() == "[memory]"]

@@ -95,7 +95,7 @@ def tune(folds: Sequence[Fold], trials: int = 200, seed: int = 0, processes: int
     if processes == 1:
         found = [_search(*job) for job in jobs]
     else:
-        with ProcessPoolExecutor(processes, get_context("fork")) as pool:
+        with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
             found = list(pool.map(_search, *zip(*jobs, strict=True)))
     (settings, fitted), *others = found
     return Tuned(

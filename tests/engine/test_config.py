@@ -151,7 +151,7 @@ def test_mixed_precision_needs_a_gpu(cfg, monkeypatch):
 def test_tta_wraps_the_model(cfg):
     detector = cfg.model.type
     configs.use_tta(cfg)
-    assert (cfg.model.type, cfg.model.module.type) == ("DetTTAModel", detector)
+    assert (cfg.model.type, cfg.model.module.type) == ("FusionTTA", detector)
     assert cfg.test_dataloader.dataset.pipeline == cfg.tta_pipeline
     cfg.pop("tta_model")
     with pytest.raises(InputError, match="--tta needs tta_model"):

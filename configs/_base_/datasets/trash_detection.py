@@ -61,8 +61,11 @@ test_dataloader = dict(
 val_evaluator = dict(type="TrashMetric")
 test_evaluator = val_evaluator
 
-# tools/test.py --tta: three sizes, each as it is and flipped.
-tta_model = dict(type="DetTTAModel", tta_cfg=dict(nms=dict(type="nms", iou_threshold=0.5), max_per_img=100))
+# tools/test.py --tta: three sizes, each as it is and flipped, fused; what few of the six views show sinks.
+tta_model = dict(
+    type="FusionTTA",
+    fusion=dict(method="wbf", iou_thr=0.65, conf_type="model_max", one_vote=True, max_per_img=300),
+)
 tta_pipeline = [
     dict(type="LoadImageFromFile"),
     dict(
