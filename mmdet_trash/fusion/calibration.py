@@ -75,7 +75,7 @@ class Calibration:
         try:
             curves = tuple((tuple(map(float, c["x"])), tuple(map(float, c["y"]))) for c in content["curves"])
             return cls(content["kind"], curves)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError("calibration: `kind` and `curves`, each of `x` and `y`, are right") from None
@@ -134,6 +134,9 @@ def _curve(kind: str, scores: np.ndarray, right: np.ndarray) -> tuple[tuple[floa
         knots = np.linspace(0, 1, 201)
         values = fitted.predict_proba(_logit(knots)[:, None])[:, 1]
     if kind in ("isotonic", "platt"):
+        most = max(1.0, knots[-1])
+        knots, first = np.unique([0.0, *knots, most], return_index=True)
+        values = np.array([values[0], *values, values[-1]])[first]
         values = np.maximum.accumulate((1 - KEEP_ORDER) * values + KEEP_ORDER * knots)
     return tuple(knots.tolist()), tuple(values.tolist())
 

@@ -97,6 +97,8 @@ def nms(
     """
     from mmdet_trash.fusion import kernels
 
+    FusionSettings(iou_thr=float(iou_thr))  # refuses what is not right
+
     def keep(boxes: np.ndarray, scores: np.ndarray) -> np.ndarray:
         order = np.argsort(-scores, kind="stable")
         return order[kernels.nms(boxes[order], iou_thr)]
@@ -134,6 +136,9 @@ def soft_nms(
     """
     from mmdet_trash.fusion import kernels
 
+    if method not in (kernels.LINEAR, kernels.GAUSSIAN, kernels.STANDARD):
+        raise InputError(f"method is {method!r}, 1, 2 or 3 is right")
+    FusionSettings(iou_thr=float(iou_thr), sigma=float(sigma))  # refuses what is not right
     if method == kernels.STANDARD:
         return nms(boxes, scores, labels, iou_thr, weights)
 
@@ -207,13 +212,18 @@ def _checked(*lists: Sequence[ArrayLike]) -> list[tuple[np.ndarray, np.ndarray, 
         raise InputError(f"boxes, scores and labels are of {counts[0]}, {counts[1]} and {counts[2]} models")
     models = []
     for position, given in enumerate(zip(*lists, strict=True), start=1):
-        boxes, scores, labels = (np.asarray(column) for column in given)
-        boxes = boxes.reshape(-1, 4) if boxes.size else boxes.reshape(0, 4)
-        if not len(boxes) == scores.size == labels.size:
+        try:
+            boxes, scores, labels = (np.asarray(column) for column in given)
+            finite = all(np.isfinite(column).all() for column in (boxes, scores, labels))
+        except (TypeError, ValueError):
+            raise InputError(f"model {position}: boxes, scores or labels are no arrays of numbers") from None
+        if boxes.size and (boxes.ndim != 2 or boxes.shape[1] != 4):
+            raise InputError(f"model {position}: boxes are of shape {boxes.shape}, (n, 4) is right")
+        if not boxes.size // 4 == scores.size == labels.size:
             raise InputError(f"model {position}: {len(boxes)} boxes, {scores.size} scores, {labels.size} labels")
-        if not (np.isfinite(boxes).all() and np.isfinite(scores).all() and (scores >= 0).all()):
-            raise InputError(f"model {position}: boxes are finite numbers, scores too and none below 0")
-        models.append((boxes, scores.reshape(-1), labels.reshape(-1)))
+        if not finite or (scores.size and scores.min() < 0):
+            raise InputError(f"model {position}: finite numbers are right, and scores of 0 or more")
+        models.append((boxes.reshape(-1, 4), scores.reshape(-1), labels.reshape(-1)))
     return models
 
 

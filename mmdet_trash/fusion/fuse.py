@@ -78,7 +78,10 @@ def fuse(
     else:
         parts = _fuse_parallel(_detections(flat), plan, threads or len(os.sched_getaffinity(0)))
     counts, bboxes, scores, labels = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return Predictions.from_columns(images, np.repeat(np.arange(len(images)), counts), labels, scores, bboxes)
+    index = np.repeat(np.arange(len(images)), counts)
+    # An average in float32 may end a hair beyond the border that all its boxes lie on.
+    np.minimum(bboxes, np.tile(images.sizes, 2)[index], out=bboxes)
+    return Predictions.from_columns(images, index, labels, scores, bboxes)
 
 
 def make_plan(settings: FusionSettings, models: int, classes: int) -> Plan:

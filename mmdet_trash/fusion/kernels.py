@@ -194,9 +194,12 @@ def wbf(
     count, weights, rule = len(scores), plan.weights[label], plan.rule
     present = weights[weights > 0]
     total, heaviest = pairwise_sum(present, len(present)), present.max()
-    x1, y1, x2, y2, areas = np.empty(count), np.empty(count), np.empty(count), np.empty(count), np.empty(count)
-    sums, confs, weight_sums = np.empty((count, 4), np.float32), np.empty(count), np.empty(count)
-    sizes = np.empty(count, np.int64)
+    # One array for all: an array a number took longer than the sums.
+    state = np.empty((9, count))
+    x1, y1, x2, y2, areas = state[0], state[1], state[2], state[3], state[4]
+    confs, weight_sums, sizes, best_scores = state[5], state[6], state[7], state[8]
+    sums = np.empty((count, 4), np.float32)
+    by_model = plan.one_vote or rule > MAX
     voices = np.empty((count, len(weights)))  # each model's best score in a cluster; below 0, it has none
     clusters = 0
     for row in range(count):
@@ -214,7 +217,10 @@ def wbf(
             match = clusters
             clusters += 1
             x1[match], y1[match], x2[match], y2[match], areas[match] = bx1, by1, bx2, by2, area
-            sums[match], confs[match], weight_sums[match], sizes[match], voices[match] = 0.0, 0.0, 0.0, 0, -1.0
+            confs[match], weight_sums[match], sizes[match], best_scores[match] = 0.0, 0.0, 0.0, score
+            sums[match, 0], sums[match, 1], sums[match, 2], sums[match, 3] = 0.0, 0.0, 0.0, 0.0
+            if by_model:
+                voices[match] = -1.0
         elif plan.one_vote and voices[match, model] >= 0:
             continue
         sums[match, 0] += score * bx1
@@ -224,7 +230,8 @@ def wbf(
         confs[match] += score
         weight_sums[match] += weights[model]
         sizes[match] += 1
-        voices[match, model] = max(voices[match, model], score)
+        if by_model:
+            voices[match, model] = max(voices[match, model], score)
         if sizes[match] > 1 and confs[match] > 0:
             x1[match] = np.float32(sums[match, 0] / confs[match])
             y1[match] = np.float32(sums[match, 1] / confs[match])
@@ -234,7 +241,7 @@ def wbf(
     chosen = np.empty(len(weights))
     for k in range(clusters):
         out_boxes[k, 0], out_boxes[k, 1], out_boxes[k, 2], out_boxes[k, 3] = x1[k], y1[k], x2[k], y2[k]
-        size, weight_sum, best = sizes[k], weight_sums[k], voices[k].max()
+        size, weight_sum, best = sizes[k], weight_sums[k], best_scores[k]
         score = best if rule == MAX else confs[k] / size
         if size > 1:  # the library keeps a merged box in float32
             score, weight_sum = np.float64(np.float32(score)), np.float64(np.float32(weight_sum))
@@ -321,20 +328,22 @@ def nms(boxes: np.ndarray, iou_thr: float) -> np.ndarray:
     Returns:
         (n,) bool, which boxes to keep.
     """
-    count = len(boxes)
-    areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    keep = np.ones(count, np.bool_)
-    for i in range(count):
-        if not keep[i]:
-            continue
-        for j in range(i + 1, count):
-            if not keep[j]:
-                continue
-            width = max(0.0, min(boxes[i, 2], boxes[j, 2]) - max(boxes[i, 0], boxes[j, 0]))
-            height = max(0.0, min(boxes[i, 3], boxes[j, 3]) - max(boxes[i, 1], boxes[j, 1]))
-            inter = width * height
-            if inter > 0 or iou_thr < 0:
-                keep[j] = inter / (areas[i] + areas[j] - inter) <= iou_thr
+    kept = np.empty((5, len(boxes)), boxes.dtype)
+    x1, y1, x2, y2, areas = kept[0], kept[1], kept[2], kept[3], kept[4]
+    keep = np.zeros(len(boxes), np.bool_)
+    count = 0
+    for row in range(len(boxes)):
+        bx1, by1, bx2, by2 = boxes[row, 0], boxes[row, 1], boxes[row, 2], boxes[row, 3]
+        area = (bx2 - bx1) * (by2 - by1)
+        better = 0
+        for k in range(count):
+            width, height = min(x2[k], bx2) - max(x1[k], bx1), min(y2[k], by2) - max(y1[k], by1)
+            inter = max(width, 0.0) * max(height, 0.0)
+            better += inter / (areas[k] + area - inter) > iou_thr
+        keep[row] = better == 0
+        if keep[row]:
+            x1[count], y1[count], x2[count], y2[count], areas[count] = bx1, by1, bx2, by2, area
+            count += 1
     return keep
 
 
@@ -367,8 +376,10 @@ def soft_nms(boxes: np.ndarray, scores: np.ndarray, kind: int, iou_thr: float, s
         a = order[i]
         for j in range(i + 1, count):
             b = order[j]
-            width = max(0.0, min(boxes[a, 2], boxes[b, 2]) - max(boxes[a, 0], boxes[b, 0]))
-            height = max(0.0, min(boxes[a, 3], boxes[b, 3]) - max(boxes[a, 1], boxes[b, 1]))
+            width = min(boxes[a, 2], boxes[b, 2]) - max(boxes[a, 0], boxes[b, 0])
+            height = min(boxes[a, 3], boxes[b, 3]) - max(boxes[a, 1], boxes[b, 1])
+            if width <= 0 or height <= 0:
+                continue
             inter = width * height
             iou = inter / (areas[a] + areas[b] - inter)
             if iou > iou_thr:
@@ -464,6 +475,7 @@ def fuse_images(
         largest, room = max(largest, n), room + min(n, plan.most)
     boxes, scores = np.empty((largest, 4)), np.empty(largest)
     models, labels = np.empty(largest, np.int64), np.empty(largest, np.int64)
+    of_class, class_scores, class_models = np.empty((largest, 4)), np.empty(largest), np.empty(largest, np.int64)
     fused_boxes, fused_scores, fused_labels = np.empty((largest, 4)), np.empty(largest), np.empty(largest, np.int64)
     out_boxes, out_scores, out_labels = np.empty((room, 4)), np.empty(room), np.empty(room, np.int64)
     written = 0
@@ -473,14 +485,28 @@ def fuse_images(
         fused = 0
         for label in range(len(plan.weights)):
             here = rows[starts[label] : starts[label + 1]]
-            if len(here) == 0:
+            m = len(here)
+            if m == 0:
                 continue
+            for i in range(m):
+                row = here[i]
+                of_class[i, 0], of_class[i, 1] = boxes[row, 0], boxes[row, 1]
+                of_class[i, 2], of_class[i, 3] = boxes[row, 2], boxes[row, 3]
+                class_scores[i], class_models[i] = scores[row], models[row]
             found = fuse_class(
-                boxes[here], scores[here], models[here], label, plan, fused_boxes[fused:], fused_scores[fused:]
+                of_class[:m],
+                class_scores[:m],
+                class_models[:m],
+                label,
+                plan,
+                fused_boxes[fused:],
+                fused_scores[fused:],
             )
             for i in range(fused, fused + found):
                 if fused_scores[i] >= plan.final_thr[label]:
-                    fused_boxes[fused], fused_scores[fused] = fused_boxes[i], fused_scores[i]
+                    for j in range(4):
+                        fused_boxes[fused, j] = fused_boxes[i, j]
+                    fused_scores[fused] = fused_scores[i]
                     fused_labels[fused] = label
                     fused += 1
         order = by_falling_score(fused_scores[:fused])[: plan.most]

@@ -43,9 +43,12 @@ def _fuse_image(models: Sequence[Predictions], settings: FusionSettings, plan: P
         boxes, scores, labels, present = [], [], [], []
         for t, model in enumerate(models):
             rows = model.of_image(image)
-            here = (model.labels[rows] == label) & (model.scores[rows] >= plan.skip[label, t])
+            # Cut as the library cuts, which prints it; its NMS ends in an error where no box has an area.
+            cut = (model.bboxes[rows] / size).clip(0, 1)
+            solid = (cut[:, 2] - cut[:, 0]) * (cut[:, 3] - cut[:, 1]) != 0
+            here = solid & (model.labels[rows] == label) & (model.scores[rows] >= plan.skip[label, t])
             if weights[t] > 0:
-                boxes.append((model.bboxes[rows][here] / size).clip(0, 1))  # the library does it too, and says so
+                boxes.append(cut[here])
                 scores.append(model.scores[rows][here])
                 labels.append(model.labels[rows][here])
                 present.append(weights[t])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mmdet_trash.annotations import is_int, is_number
 from mmdet_trash.errors import InputError
 from mmdet_trash.fusion.calibration import Calibration
 
@@ -80,8 +80,8 @@ class FusionSettings:
         self._check("sigma", above_0)
         if self.decay_sigma is not None:
             self._check("decay_sigma", above_0)
-        if self.max_per_img is not None:
-            self._check("max_per_img", lambda value: value >= 1 and value == int(value))
+        if self.max_per_img is not None and (not is_int(self.max_per_img) or self.max_per_img < 1):
+            raise InputError(f"max_per_img is {self.max_per_img!r}, a whole number of 1 or more is right")
         if self.weights is not None:
             self._check_weights()
 
@@ -90,16 +90,18 @@ class FusionSettings:
         several = shape is not None and isinstance(value, (list, tuple))
         if several:
             object.__setattr__(self, name, tuple(value))
-        wrong = [number for number in (value if several else [value]) if not (is_finite(number) and right(number))]
+        wrong = [number for number in (value if several else [value]) if not (is_number(number) and right(number))]
         if wrong:
-            raise InputError(f"{name} is {wrong[0]!r}, {right.__doc__ or 'a whole number of 1 or more'} is right")
+            raise InputError(f"{name} is {wrong[0]!r}, {right.__doc__} is right")
 
     def _check_weights(self) -> None:
-        weights = tuple(tuple(w) if isinstance(w, (list, tuple)) else w for w in self.weights or ())
+        if not isinstance(self.weights, (list, tuple)):
+            raise InputError(f"weights are {self.weights!r}, a list of one a model is right")
+        weights = tuple(tuple(w) if isinstance(w, (list, tuple)) else w for w in self.weights)
         object.__setattr__(self, "weights", weights)
         for position, weight in enumerate(weights, start=1):
             for number in weight if isinstance(weight, tuple) else (weight,):
-                if not (is_finite(number) and number >= 0):
+                if not (is_number(number) and number >= 0):
                     raise InputError(f"weight {position} is {number!r}, a number of 0 or more is right")
         if not any(any(w) if isinstance(w, tuple) else w for w in weights):
             raise InputError("all weights are zero, at least one model must count")
@@ -138,13 +140,8 @@ class FusionSettings:
             curves = content["calibration"]
             if not isinstance(curves, list):
                 raise InputError(f"calibration is {curves!r}, a list of one a model is right")
-            given["calibration"] = tuple(curve and Calibration.from_dict(curve) for curve in curves)
+            given["calibration"] = tuple(None if c is None else Calibration.from_dict(c) for c in curves)
         return cls(**given)
-
-
-def is_finite(value: Any) -> bool:
-    """Whether a value is a number, and no NaN or infinity; booleans are none."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def between(low: float, high: float) -> Callable[[float], bool]:

@@ -211,13 +211,11 @@ def test_fused_boxes_lie_in_their_image_with_scores_that_fall(method: str) -> No
     assert (np.diff(fused.scores)[same_image] <= 0).all()
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="sums in float32 may end a hair beyond 1")
 def test_boxes_averaged_at_the_edge_end_at_the_edge() -> None:
     fused = fuse([model(0.66, box=(40, 20, 100, 80)), model(0.63, box=(40, 20, 100, 80))])
     assert (fused.bboxes[:, 2:] <= [100, 80]).all()
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="ensemble-boxes' nms raises where no box is left")
 def test_the_reference_takes_an_image_whose_boxes_have_no_area() -> None:
     settings = FusionSettings("nms")
     models = [model(0.5, box=(-20, 10, -10, 20))]
