@@ -10,6 +10,8 @@ from tests.builders import ROOT
 LIGHT = (
     "annotations",
     "predictions",
+    "fusion",
+    "fusion.manifest",
     "evaluation",
     "datasets.checks",
     "datasets.holdout",

@@ -1,5 +1,6 @@
 import json
 import math
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmdet_trash.errors import InputError
-from mmdet_trash.evaluation import CocoMetrics, evaluate_coco
+from mmdet_trash.evaluation import CocoMetrics, Map50, evaluate_coco
 from mmdet_trash.evaluation.coco import BACKENDS, SUMMARY
 from mmdet_trash.predictions import ImageTable, Predictions, from_annotations, read_submission
 from tests.builders import coco, predictions
@@ -206,6 +207,35 @@ def test_predictions_of_another_dataset_are_refused(backend: str) -> None:
 def test_an_unknown_backend() -> None:
     with pytest.raises(ValueError, match="backend 'fast' is unknown, one of hotcoco, pycocotools is right"):
         evaluate_coco(coco(), from_annotations(coco()), "fast")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_map50_alone_is_the_figure_of_the_whole(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    boxes = [(int(i), int(c), [*map(float, xywh)]) for i, c, xywh in zip(*random_boxes(rng, 40), strict=True)]
+    content = coco(images=6, categories=(0, 1, 2, 3), boxes=boxes)  # no box of the last
+    content["annotations"][0]["iscrowd"] = 1
+    images = ImageTable.from_coco(content)
+    score = Map50(content, images)
+    for count in (0, 1, 300):
+        index, labels, xywh = random_boxes(rng, count)
+        found = Predictions.from_columns(
+            images, index, labels, rng.random(count), xywh + np.pad(xywh[:, :2], ((0, 0), (2, 0)))
+        )
+        expected = evaluate_coco(content, found).summary["mAP50"]
+        assert score(found) == pytest.approx(expected, abs=1e-12)
+        assert pickle.loads(pickle.dumps(score))(found) == score(found)
+
+
+def random_boxes(rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    corner, side = rng.integers(0, 5, (count, 2)) * 10, rng.integers(2, 5, (count, 2)) * 10
+    return rng.integers(6, size=count), rng.integers(3, size=count), np.concatenate([corner, side], axis=1)
+
+
+def test_map50_of_nothing_to_find_is_refused() -> None:
+    content = coco(boxes=())
+    with pytest.raises(InputError, match=r"^ground truth: the predicted images have no boxes, mAP is undefined$"):
+        Map50(content, ImageTable.from_coco(content))
 
 
 def test_nothing_is_printed(capfd: pytest.CaptureFixture) -> None:

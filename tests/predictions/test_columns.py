@@ -181,3 +181,14 @@ def test_a_test_set_has_no_annotations() -> None:
     del content["annotations"]
     truth = from_annotations(content)
     assert (len(truth), len(truth.images)) == (0, 3)
+
+
+def test_a_part_is_about_its_images_alone() -> None:
+    images = table([f"{i}.jpg" for i in range(5)])
+    whole = predictions(images, [(i, i % 3, i / 10, 0, 0, 1, j) for i in (0, 1, 1, 3, 4) for j in (1, 2)])
+    part = whole.part(1, 4)
+    assert (part.images.file_names, part.images.ids.tolist()) == (("1.jpg", "2.jpg", "3.jpg"), [17, 27, 37])
+    assert part.image_index.tolist() == [0, 0, 0, 0, 2, 2]
+    assert part.scores.tolist() == [0.1] * 4 + [0.3] * 2
+    assert part.scores.base is not None  # a view
+    assert (len(whole.part(2, 3)), len(whole.part(2, 3).images)) == (0, 1)
