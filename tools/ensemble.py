@@ -154,13 +154,13 @@ def read_models(paths: list[Any], images: ImageTable, trust_pickle: bool) -> lis
 
 def report(args: argparse.Namespace, paths: list[Any], models: list[Any], fused: Predictions, truth: Any) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table("", "file", "boxes", "images without")
+    numbers = ["boxes", "images without", *(["mAP50"] if truth else [])]
+    table = Table("", Column("file", overflow="fold"), *(Column(name, justify="right") for name in numbers))
     if truth:
         from mmdet_trash.evaluation import evaluate_coco
 
-        table.add_column("mAP50", justify="right")
     rows = [(str(i), p, m) for i, (p, m) in enumerate(zip(flat(paths), flat(models), strict=True), start=1)]
     for number, path, found in [*rows, ("", args.out, fused)]:
         empty = len(found.images) - len(np.unique(found.image_index))

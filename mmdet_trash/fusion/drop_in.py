@@ -175,7 +175,7 @@ def _fuse_image(
     detections = Detections(
         offsets, boxes.astype(np.float64), scores.astype(np.float64), index.reshape(-1), np.ones((1, 2))
     )
-    _, *fused = fuse_images(0, 1, detections, make_plan(settings, len(models), len(names)))
+    _, *fused = fuse_images(detections, make_plan(settings, len(models), len(names)))
     return fused[0], fused[1], names[fused[2]].astype(np.float64)
 
 

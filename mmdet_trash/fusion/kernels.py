@@ -21,8 +21,8 @@ WBF, NMW, NMS, SOFT_NMS = range(4)
 LINEAR, GAUSSIAN, STANDARD = 1, 2, 3
 """Kinds of NMS, numbered as ensemble-boxes numbers them."""
 
-DIGIT = 8
-"""Bits that one pass of the radix sort looks at."""
+DIGIT, PASSES = 8, 4
+"""Bits that one pass of the radix sort looks at, and how many passes there are."""
 
 
 class Detections(NamedTuple):
@@ -111,7 +111,8 @@ def pairwise_sum(values: np.ndarray, count: int) -> float:
 def by_falling_score(scores: np.ndarray) -> np.ndarray:
     """Row numbers by falling score; equal scores keep their order.
 
-    A radix sort: the bits of floats of one sign are in the order of the floats.
+    The bits of floats of one sign are in the order of the floats. A radix sort by their upper half leaves next to
+    nothing for the insertion sort by all of them.
 
     Args:
         scores: (n,) float64, none negative or NaN.
@@ -120,16 +121,16 @@ def by_falling_score(scores: np.ndarray) -> np.ndarray:
         (n,) int64.
     """
     count = len(scores)
-    passes, digits = 64 // DIGIT, 1 << DIGIT
+    digits = 1 << DIGIT
     mask = np.uint64(digits - 1)
     order, other = np.arange(count), np.empty(count, np.int64)
-    keys, other_keys = ~(scores + 0.0).view(np.uint64), np.empty(count, np.uint64)
-    starts = np.zeros((passes, digits), np.int64)
+    keys, other_keys = ~(scores + 0.0).view(np.uint64), np.empty(count, np.uint64)  # + 0.0: there is a -0.0
+    starts = np.zeros((PASSES, digits), np.int64)
     for key in keys:
-        for p in range(passes):
-            starts[p, (key >> np.uint64(p * DIGIT)) & mask] += 1
-    for p in range(passes):
-        shift = np.uint64(p * DIGIT)
+        for p in range(PASSES):
+            starts[p, (key >> np.uint64(64 - (PASSES - p) * DIGIT)) & mask] += 1
+    for p in range(PASSES):
+        shift = np.uint64(64 - (PASSES - p) * DIGIT)
         if count == 0 or starts[p, (keys[0] >> shift) & mask] == count:
             continue
         before = 0
@@ -145,6 +146,13 @@ def by_falling_score(scores: np.ndarray) -> np.ndarray:
             other[place] = order[i]
         order, other = other, order
         keys, other_keys = other_keys, keys
+    for i in range(1, count):
+        if keys[i - 1] > keys[i]:
+            key, row, j = keys[i], order[i], i
+            while j > 0 and keys[j - 1] > key:
+                keys[j], order[j] = keys[j - 1], order[j - 1]
+                j -= 1
+            keys[j], order[j] = key, row
     return order
 
 
@@ -459,18 +467,17 @@ def gather(
 
 
 @kernel
-def fuse_images(
-    first: int, last: int, detections: Detections, plan: Plan
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Fuse what the models found in the images `first` to `last` - 1.
+def fuse_images(detections: Detections, plan: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Fuse what the models found in each image.
 
     Returns:
-        (last - first,) boxes an image, and the fused boxes in pixels (n, 4), scores (n,) and labels (n,), each image's
-        by falling score.
+        (M,) boxes an image, and the fused boxes in pixels (n, 4), scores (n,) and labels (n,), each image's by falling
+        score.
     """
-    counts = np.zeros(last - first, np.int64)
+    images = len(detections.sizes)
+    counts = np.zeros(images, np.int64)
     largest = room = 0
-    for image in range(first, last):
+    for image in range(images):
         n = (detections.offsets[:, image + 1] - detections.offsets[:, image]).sum()
         largest, room = max(largest, n), room + min(n, plan.most)
     boxes, scores = np.empty((largest, 4)), np.empty(largest)
@@ -479,7 +486,7 @@ def fuse_images(
     fused_boxes, fused_scores, fused_labels = np.empty((largest, 4)), np.empty(largest), np.empty(largest, np.int64)
     out_boxes, out_scores, out_labels = np.empty((room, 4)), np.empty(room), np.empty(room, np.int64)
     written = 0
-    for image in range(first, last):
+    for image in range(images):
         n = gather(image, detections, plan, boxes, scores, models, labels)
         rows, starts = by_label(by_falling_score(scores[:n]), labels[:n], len(plan.weights))
         fused = 0
@@ -516,5 +523,5 @@ def fuse_images(
             out_boxes[written, 2], out_boxes[written, 3] = fused_boxes[row, 2] * width, fused_boxes[row, 3] * height
             out_scores[written], out_labels[written] = fused_scores[row], fused_labels[row]
             written += 1
-        counts[image - first] = len(order)
+        counts[image] = len(order)
     return counts, out_boxes[:written].copy(), out_scores[:written].copy(), out_labels[:written].copy()

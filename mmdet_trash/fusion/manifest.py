@@ -94,7 +94,13 @@ def write_manifest(manifest: Manifest, path: str | Path) -> None:
         "versions": manifest.versions,
     }
     with atomic_write(path) as file:
-        yaml.safe_dump({name: part for name, part in content.items() if part}, file, sort_keys=False, default_flow_style=None, width=120)
+        yaml.safe_dump(
+            {name: part for name, part in content.items() if part},
+            file,
+            sort_keys=False,
+            default_flow_style=None,
+            width=120,
+        )
 
 
 def read_manifest(path: str | Path) -> Manifest:
