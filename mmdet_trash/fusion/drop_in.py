@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mmdet_trash.errors import InputError
-from mmdet_trash.fusion.fuse import make_plan
+from mmdet_trash.fusion.plan import Detections, make_plan
 from mmdet_trash.fusion.settings import FusionSettings
 
 Result = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -158,7 +158,7 @@ def _fuse_image(
     labels_list: Sequence[ArrayLike],
     skip_box_thr: float,
 ) -> Result:
-    from mmdet_trash.fusion.kernels import Detections, fuse_images
+    from mmdet_trash.fusion.kernels import fuse_images
 
     models = _checked(boxes_list, scores_list, labels_list)
     # Compared in the scores' own precision, as the library does.

@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
 from mmdet_trash.errors import InputError
-from mmdet_trash.fusion.settings import CONF_TYPES, METHODS, FusionSettings
+from mmdet_trash.fusion.plan import Detections, Plan, make_plan
+from mmdet_trash.fusion.settings import FusionSettings
 from mmdet_trash.predictions import ImageTable, Predictions
-
-if TYPE_CHECKING:
-    from mmdet_trash.fusion.kernels import Detections, Plan
 
 BACKENDS = ("numba", "reference")
 IMAGES_A_TASK = 32
@@ -85,53 +83,6 @@ def fuse(
     return Predictions.from_columns(images, index, labels, scores, bboxes)
 
 
-def make_plan(settings: FusionSettings, models: int, classes: int) -> Plan:
-    """Settings as the compiled functions take them, for so many models and classes.
-
-    Raises:
-        InputError: when a setting is for another number of models or classes.
-    """
-    from mmdet_trash.fusion.kernels import Plan
-
-    weights = np.ones((classes, models))
-    if settings.weights is not None:
-        rows = [_spread("weights of a model", weight, classes, "classes") for weight in settings.weights]
-        weights = np.ascontiguousarray(_counted("weights", rows, models, "models").T)
-    divisors = np.ones(classes)
-    if settings.method == "nmw":
-        weights = weights / np.maximum(weights.max(axis=1, keepdims=True), np.finfo(float).tiny)
-    elif settings.method in ("nms", "soft_nms") and settings.weights is not None:
-        divisors = np.array([row[row > 0].sum() if row.any() else 1.0 for row in weights])
-    skip = _spread("skip_box_thr", settings.skip_box_thr, models, "models")
-    return Plan(
-        method=METHODS.index(settings.method),
-        rule=CONF_TYPES.index(settings.conf_type),
-        weights=weights,
-        divisors=divisors,
-        skip=np.tile(skip, (classes, 1)),
-        iou_thr=_spread("iou_thr", settings.iou_thr, classes, "classes"),
-        final_thr=_spread("score_thr", settings.score_thr, classes, "classes"),
-        allows_overflow=settings.allows_overflow,
-        one_vote=settings.one_vote,
-        absent_score=float(settings.absent_score),
-        sigma=float(settings.sigma),
-        soft_thr=float(settings.soft_thr),
-        decay_sigma=float(settings.decay_sigma or 0),
-        decay_iou_thr=float(settings.decay_iou_thr),
-        most=settings.max_per_img or np.iinfo(np.int64).max,
-    )
-
-
-def _spread(name: str, value: float | Sequence[float], count: int, of: str) -> np.ndarray:
-    return _counted(name, np.full(count, value) if np.isscalar(value) else value, count, of)
-
-
-def _counted(name: str, values: Any, count: int, of: str) -> np.ndarray:
-    if len(values) != count:
-        raise InputError(f"{name}: {len(values)} numbers for {count} {of}, one for each is right")
-    return np.array(values, dtype=np.float64)
-
-
 def _joined(model: Predictions, images: ImageTable, position: int) -> Predictions:
     """A model's predictions over the same image table as the first model's, joined on image id."""
     if model.images is images or model.images.same_as(images):
@@ -166,8 +117,6 @@ def _fuse_parallel(models: Sequence[Predictions], plan: Plan, threads: int) -> l
 
 def _detections(models: Sequence[Predictions], starts: np.ndarray, first: int) -> Detections:
     """The boxes of some images of all models; `starts` says where each image's begin, and the last's end."""
-    from mmdet_trash.fusion.kernels import Detections
-
     rows = [slice(begin, end) for begin, end in zip(starts[:, 0].tolist(), starts[:, -1].tolist(), strict=True)]
     counts = starts[:, -1] - starts[:, 0]
     sizes = models[0].images.sizes[first : first + starts.shape[1] - 1]

@@ -9,10 +9,12 @@ All compiled functions stand in this file: numba renews its cache when the file 
 does not look at others.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import njit
+
+from mmdet_trash.fusion.plan import Detections, Plan
 
 AVG, MAX, BOX_AND_MODEL_AVG, ABSENT_MODEL_AWARE_AVG, MODEL_MAX, NOISY_OR = range(6)
 """Score rules, in the order of `mmdet_trash.fusion.settings.CONF_TYPES`."""
@@ -23,62 +25,6 @@ LINEAR, GAUSSIAN, STANDARD = 1, 2, 3
 
 DIGIT, PASSES = 8, 4
 """Bits that one pass of the radix sort looks at, and how many passes there are."""
-
-
-class Detections(NamedTuple):
-    """The boxes of T models in M images, model after model and each by image.
-
-    Attributes:
-        offsets: (T, M + 1) int64, the rows where each image's boxes of each model start.
-        bboxes: (N, 4) float64, xyxy in pixels.
-        scores: (N,) float64.
-        labels: (N,) int64.
-        sizes: (M, 2) float64, width and height in pixels.
-    """
-
-    offsets: np.ndarray
-    bboxes: np.ndarray
-    scores: np.ndarray
-    labels: np.ndarray
-    sizes: np.ndarray
-
-
-class Plan(NamedTuple):
-    """How to fuse, for T models and C classes.
-
-    Attributes:
-        method: `WBF` to `SOFT_NMS`.
-        rule: how WBF scores a cluster, `AVG` to `NOISY_OR`.
-        weights: (C, T) float64, which scores are multiplied by; 0 leaves a model out.
-        divisors: (C,) float64, which scores are then divided by.
-        skip: (C, T) float64, boxes of a lower score are left out.
-        iou_thr: (C,) float64.
-        final_thr: (C,) float64, fused boxes of a lower score are left out.
-        allows_overflow: whether `AVG` may pass 1.
-        one_vote: whether a model's second box in a cluster is dropped.
-        absent_score: what a model without a box in a cluster gives it at most, under `MODEL_MAX` and `NOISY_OR`.
-        sigma: of soft-NMS.
-        soft_thr: boxes that soft-NMS lets sink so low are left out.
-        decay_sigma: sigma of the soft-NMS that the fused boxes go through; 0 for none.
-        decay_iou_thr: the overlap above which it works.
-        most: fused boxes an image at most.
-    """
-
-    method: int
-    rule: int
-    weights: np.ndarray
-    divisors: np.ndarray
-    skip: np.ndarray
-    iou_thr: np.ndarray
-    final_thr: np.ndarray
-    allows_overflow: bool
-    one_vote: bool
-    absent_score: float
-    sigma: float
-    soft_thr: float
-    decay_sigma: float
-    decay_iou_thr: float
-    most: int
 
 
 kernel: Any = njit(nogil=True, cache=True, error_model="numpy")

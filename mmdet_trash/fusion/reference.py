@@ -8,7 +8,7 @@ import numpy as np
 from ensemble_boxes.ensemble_boxes_nms import cpu_soft_nms_float, prepare_boxes
 
 from mmdet_trash.errors import InputError
-from mmdet_trash.fusion.kernels import Plan
+from mmdet_trash.fusion.plan import Plan
 from mmdet_trash.fusion.settings import FusionSettings
 from mmdet_trash.predictions import Predictions
 
