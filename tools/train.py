@@ -5,10 +5,8 @@ import argparse
 from pathlib import Path
 
 from mmdet_trash.cli import run
-from mmdet_trash.engine import config as configs
-from mmdet_trash.engine.arguments import add_run_arguments, config_of
-from mmdet_trash.engine.checkpoint import latest_checkpoint
-from mmdet_trash.engine.runner import build_runner, config_mistakes
+from mmdet_trash.engine.arguments import add_run_arguments, add_training_arguments, config_of
+from mmdet_trash.engine.runs import prepare_training, run_training
 
 
 def parse_args() -> argparse.Namespace:
@@ -20,30 +18,16 @@ def parse_args() -> argparse.Namespace:
     add_run_arguments(parser)
     parser.add_argument("--work-dir", help="where checkpoints and logs go (work_dirs/<config>[/fold<k>])")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint of the work dir, if any")
-    parser.add_argument("--amp", action="store_true", help="mixed precision, on a GPU")
-    parser.add_argument("--from-scratch", action="store_true", help="load no initial weights")
+    add_training_arguments(parser)
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
     cfg = config_of(args)
-    if args.from_scratch:
-        configs.train_from_scratch(cfg)
-    if args.amp:
-        configs.use_amp(cfg)
-    configs.set_classes(cfg, configs.classes_of(cfg, "train_dataloader"), "val_dataloader", "the training data")
-    configs.fit_machine(cfg, args.launcher)
-    cfg.work_dir = args.work_dir or cfg.get("work_dir") or default_work_dir(args.config, args.fold)
-    if args.resume:
-        checkpoint = latest_checkpoint(Path(cfg.work_dir))
-        print(f"{cfg.work_dir}: {f'going on from {checkpoint.name}' if checkpoint else 'no checkpoint, starting anew'}")
-        cfg.resume = checkpoint is not None
-        cfg.load_from = str(checkpoint) if checkpoint else cfg.load_from
-
-    runner = build_runner(cfg)
-    with config_mistakes():
-        runner.train()
+    work_dir = args.work_dir or cfg.get("work_dir") or default_work_dir(args.config, args.fold)
+    prepare_training(cfg, work_dir, from_scratch=args.from_scratch, amp=args.amp, launcher=args.launcher)
+    run_training(cfg, args.resume)
 
 
 def default_work_dir(config: str, fold: int | None) -> str:

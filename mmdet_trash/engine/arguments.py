@@ -31,6 +31,12 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--local-rank", "--local_rank", type=int, default=0, help=argparse.SUPPRESS)
 
 
+def add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say how to train."""
+    parser.add_argument("--amp", action="store_true", help="mixed precision, on a GPU")
+    parser.add_argument("--from-scratch", action="store_true", help="load no initial weights")
+
+
 def config_of(args: argparse.Namespace, fold_parts: tuple[str, ...] = ("train", "val")) -> Config:
     """The config that the arguments name, on the data that they name.
 
