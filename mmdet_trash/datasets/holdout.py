@@ -1,11 +1,10 @@
 """The split that a dataset without folds is trained and validated on."""
 
-import warnings
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 
+from mmdet_trash.datasets.folds import deal
 from mmdet_trash.errors import InputError
 
 
@@ -33,11 +32,4 @@ def holdout_image_ids(coco: dict[str, Any], fraction: float = 0.2, seed: int = 0
     folds = round(1 / fraction)
     if len(np.unique(groups)) < folds:
         return set()
-    if np.unique(labels, return_counts=True)[1].max() < folds:
-        labels = np.zeros_like(labels)  # too few boxes of every class to share them out
-    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
-    with warnings.catch_warnings():
-        # A class rarer than the folds cannot be in each of them; that is no fault here.
-        warnings.simplefilter("ignore", UserWarning)
-        _, chosen = next(splitter.split(rows, labels, groups))
-    return set(groups[chosen].tolist())
+    return set(next(deal(groups, labels, folds, seed)).tolist())
