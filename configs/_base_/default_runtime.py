@@ -22,7 +22,7 @@ env_cfg = dict(
 
 # Another of MMEngine's backends: visualizer = dict(vis_backends=[dict(type="WandbVisBackend")]) in your config.
 vis_backends = [dict(type="LocalVisBackend"), dict(type="TensorboardVisBackend")]
-visualizer = dict(type="DetLocalVisualizer", vis_backends=vis_backends, name="visualizer")
+visualizer = dict(type="DetLocalVisualizer", vis_backends=vis_backends)
 log_processor = dict(type="LogProcessor", window_size=50, by_epoch=True)
 
 log_level = "INFO"

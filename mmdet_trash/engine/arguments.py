@@ -19,13 +19,18 @@ class CfgOptions(DictAction):
         super().__call__(parser, namespace, values, option_string)
 
 
-def add_run_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that say what runs on what data: config, data root, fold, overrides, launcher."""
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that say what runs on what data: config, data root, overrides."""
     parser.add_argument("config", help="config file")
     parser.add_argument("--data-root", help="folder of train.json, test.json and the images")
+    parser.add_argument("--cfg-options", nargs="+", action=CfgOptions, metavar="KEY=VALUE", help="override the config")
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of one run: those of the config, the fold, the launcher."""
+    add_config_arguments(parser)
     parser.add_argument("--folds-dir", help="folder of train_fold{k}.json and val_fold{k}.json")
     parser.add_argument("--fold", type=int, help="which fold of --folds-dir to validate on")
-    parser.add_argument("--cfg-options", nargs="+", action=CfgOptions, metavar="KEY=VALUE", help="override the config")
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
     # What torch's older launcher passes; the rank is read from the environment.
     parser.add_argument("--local-rank", "--local_rank", type=int, default=0, help=argparse.SUPPRESS)

@@ -94,9 +94,7 @@ def _joined(model: Predictions, images: ImageTable, position: int) -> Prediction
         unknown = np.setdiff1d(missing.ids, other.ids)
         if len(unknown):
             raise InputError(f"model {position} is about other images than model 1: {unknown[0]} is none of {whose}'s")
-    order = np.argsort(images.ids)
-    index = order[np.searchsorted(images.ids, model.images.ids, sorter=order)]
-    return Predictions.from_columns(images, index[model.image_index], model.labels, model.scores, model.bboxes)
+    return model.over(images)
 
 
 def _fuse_parallel(models: Sequence[Predictions], plan: Plan, threads: int) -> list[Columns]:

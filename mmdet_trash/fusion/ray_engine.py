@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mmdet_trash.errors import InputError
+from mmdet_trash.cluster import ray_cluster
 from mmdet_trash.fusion.fuse import fuse
 from mmdet_trash.fusion.settings import FusionSettings
 from mmdet_trash.predictions import ImageTable, Predictions, read_predictions, write_predictions
@@ -40,30 +39,17 @@ def fuse_on_ray(
     Raises:
         InputError: when Ray is not installed, or the cluster cannot be reached; and as `fuse`.
     """
-    try:
-        import ray
-    except ImportError:
-        raise InputError("--engine ray needs Ray: pip install 'mmdet-trash[ray]'") from None
     images = _first(models).images
-    started = not ray.is_initialized()
-    if started:
-        try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise InputError(f"Ray cluster {address!r}: {str(error).splitlines()[0]}") from None
-    try:
+    starts = range(0, len(images), images_a_shard)
+    shards = [(first, min(first + images_a_shard, len(images))) for first in starts]
+    with ray_cluster(address) as ray:
         work = ray.remote(_fuse_shard)
-        starts = range(0, len(images), images_a_shard)
-        shards = [(first, min(first + images_a_shard, len(images))) for first in starts]
         waiting = [work.remote(_as_parquet(models, *shard), images.part(*shard), settings, backend) for shard in shards]
-        parts = [
-            _from_parquet(content, images.part(*shard)) for content, shard in zip(ray.get(waiting), shards, strict=True)
-        ]
-    except ray.exceptions.RayTaskError as error:
-        raise error.cause from None
-    finally:
-        if started:
-            ray.shutdown()
+        try:
+            fused = ray.get(waiting)
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from None
+    parts = [_from_parquet(content, images.part(*shard)) for content, shard in zip(fused, shards, strict=True)]
     index = [first + part.image_index for (first, _), part in zip(shards, parts, strict=True)]
     columns = [[getattr(part, name) for part in parts] for name in ("labels", "scores", "bboxes")]
     return Predictions.from_columns(images, *(np.concatenate(column) for column in (index, *columns)))

@@ -160,6 +160,14 @@ class Predictions:
         """Keep the rows where the (N,) boolean `keep` is true; all images stay."""
         return self._take(keep)
 
+    def over(self, images: ImageTable) -> Predictions:
+        """The rows about the images of another table, joined on image id; rows about others are left out."""
+        rows = np.isin(self.images.ids, images.ids)[self.image_index]
+        order = np.argsort(images.ids)
+        ids = self.images.ids[self.image_index[rows]]
+        index = order[np.searchsorted(images.ids, ids, sorter=order)]
+        return Predictions.from_columns(images, index, *(getattr(self, name)[rows] for name in _COLUMNS[1:]))
+
     def sorted_by_score(self) -> Predictions:
         """Within each image the highest score first; equal scores keep their order."""
         same_image = self.image_index[1:] == self.image_index[:-1]
