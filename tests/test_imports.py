@@ -9,18 +9,23 @@ from tests.builders import ROOT
 
 LIGHT = (
     "annotations",
+    "ledger",
+    "merging",
     "predictions",
     "fusion",
     "fusion.manifest",
     "evaluation",
     "datasets.checks",
+    "datasets.fold_files",
+    "datasets.groups",
     "datasets.holdout",
     "datasets.images",
+    "datasets.pseudo_labels",
     "datasets.synthetic",
 )
 HEAVY = {"torch", "mmdet", "mmengine", "mmcv"}
 TOOLS = sorted(path.name for path in (ROOT / "tools").glob("*.py"))
-STACK = {"test.py", "train.py"}
+STACK = {"search.py", "test.py", "train.py", "train_kfold.py"}
 """Tools that import MMDetection before they read their arguments."""
 
 

@@ -1,25 +1,35 @@
 """The trash dataset: any COCO-style annotation file, checked before training starts."""
 
+import copy
 import logging
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from mmdet.datasets import CocoDataset
 from mmdet.visualization import get_palette
 from mmengine.logging import print_log
 
-from mmdet_trash.annotations import class_names, load_annotations
+from mmdet_trash.annotations import class_names, is_int, load_annotations
 from mmdet_trash.classes import CLASSES, PALETTE
 from mmdet_trash.datasets.checks import BoxState, clip_box, find_image_problems
 from mmdet_trash.datasets.holdout import holdout_image_ids
 from mmdet_trash.datasets.images import find_image
 from mmdet_trash.datasets.transforms.mixing import attach
 from mmdet_trash.errors import InputError
+from mmdet_trash.merging import Part, extra_paths, merge_annotations
 from mmdet_trash.registry import DATASETS
 
 SUBSETS = (None, "train", "val")
 BROKEN = (None, "skip", "error")
+
+
+class Place(NamedTuple):
+    """The annotation file that an image stands in, and where the image lies."""
+
+    ann_file: str
+    path: Path
 
 
 @DATASETS.register_module()
@@ -32,7 +42,8 @@ class TrashDataset(CocoDataset):
     each image's header is read: a missing image or one of another size than stated stops with an
     :class:`~mmdet_trash.errors.InputError`; a broken one is left out of training, and an error in test.
     Segmentations are passed on as masks; a pipeline that loads masks (`LoadAnnotations` with `with_mask`) needs one
-    for every box that is no crowd.
+    for every box that is no crowd. An image with a field `copies` of n, as bootstrap bags have it, is seen n times an
+    epoch in training, and once in test.
 
     Args:
         ann_file: annotation file, relative to `data_root` or absolute. One without `annotations` is a test set.
@@ -40,11 +51,14 @@ class TrashDataset(CocoDataset):
         metainfo: `dict(classes=(…))` states the classes and their order. Each must be in the file and each of the
             file's that has a box must be stated.
         data_prefix: `dict(img="images/")` looks for the images under that folder of the root.
-        holdout: `"train"` or `"val"` takes that side of a fixed split of the file, for a dataset without folds.
+        holdout: `"train"` or `"val"` takes that side of a fixed split of `ann_file`, for a dataset without folds; extra
+            files belong to `"train"`.
         holdout_fraction: share of the images that `"val"` takes.
         check_images: whether to read the images' headers.
         broken: `"skip"` leaves out images that are cut short or none at all, `"error"` stops at the first; by default
             the one in training and the other in test mode.
+        extra_ann_files: more annotation files to train on, such as pseudo labels, found as `ann_file` is. Their
+            categories are those of `ann_file` by name; no image may stand in two files.
         **kwargs: as for `CocoDataset`; with `filter_cfg=dict(filter_empty_gt=True)` images without boxes are left
             out of training, without it they stay.
 
@@ -69,6 +83,7 @@ class TrashDataset(CocoDataset):
         holdout_fraction: float = 0.2,
         check_images: bool = True,
         broken: str | None = None,
+        extra_ann_files: Sequence[str] | None = None,
         **kwargs: Any,
     ) -> None:
         if holdout not in SUBSETS:
@@ -80,9 +95,12 @@ class TrashDataset(CocoDataset):
         self.check_images = check_images
         self.broken = broken
         path = str(Path(data_root or "") / ann_file)
+        self._extra = [str(extra) for extra in extra_paths(extra_ann_files, data_root)]
+        if self._extra and (kwargs.get("test_mode") or holdout == "val"):
+            raise InputError(f"{self._extra[0]}: extra_ann_files are to train on, not to validate or test on")
         metainfo = metainfo or {}
-        self._annotations: dict[str, Any] | None = load_annotations(path, metainfo.get("classes", CLASSES))
-        metainfo = self._complete(metainfo, self._annotations, path)
+        self._annotations: list[Part] | None = self._read(path, metainfo.get("classes", CLASSES))
+        metainfo = self._complete(metainfo, self._annotations)
         prefix = {"img": "", **(data_prefix or {})}
         super().__init__(ann_file=ann_file, data_root=data_root, metainfo=metainfo, data_prefix=prefix, **kwargs)
         if self.test_mode:
@@ -91,54 +109,70 @@ class TrashDataset(CocoDataset):
         if self._fully_initialized:
             attach(self)
 
-    def _complete(self, metainfo: dict[str, Any], coco: dict[str, Any], path: str) -> dict[str, Any]:
-        """Take the classes from the file unless they are stated, and check that both agree."""
+    def _read(self, path: str, classes: Sequence[str]) -> list[Part]:
+        """Read the annotation file and the extra ones, whose categories are the first's where they have none."""
+        parts = [(path, load_annotations(path, classes))]
+        for extra in self._extra:
+            if "{fold}" in extra:
+                raise InputError(f"{extra}: no fold to put for {{fold}}; --folds-dir and --fold say which")
+            parts.append((extra, load_annotations(extra, class_names(parts[0][1]))))
+        for name, coco in parts:
+            for image in coco["images"]:
+                copies = image.get("copies", 1)
+                if not is_int(copies) or copies < 1:
+                    raise InputError(f"{name}: image {image['id']}: has copies {copies!r}, an integer from 1 is right")
+        return parts
+
+    def _complete(self, metainfo: dict[str, Any], parts: list[Part]) -> dict[str, Any]:
+        """Take the classes from the first file unless they are stated, and check that all agree."""
+        path, coco = parts[0]
         named = class_names(coco)
         classes = tuple(metainfo.get("classes", named))
-        used = {annotation["category_id"] for annotation in coco["annotations"]}
-        for category in coco["categories"]:
-            if category["name"] not in classes and category["id"] in used:
-                raise InputError(
-                    f"{path}: category {category['id']} {category['name']!r} is none of the stated classes: "
-                    f"{', '.join(classes)}"
-                )
         for name in classes:
             if name not in named:
                 raise InputError(
                     f"{path}: has no category {name!r}, which the config states; it has {', '.join(named)}"
                 )
+        for path, coco in parts:
+            used = {annotation["category_id"] for annotation in coco["annotations"]}
+            for category in coco["categories"]:
+                if category["name"] not in classes and category["id"] in used:
+                    raise InputError(
+                        f"{path}: category {category['id']} {category['name']!r} is none of the stated classes: "
+                        f"{', '.join(classes)}"
+                    )
         palette = list(PALETTE) if len(classes) == len(PALETTE) else get_palette("random", len(classes))
         return {"palette": palette, **metainfo, "classes": classes}
 
     def load_data_list(self) -> list[dict]:
-        """Build MMDetection's list of images from the annotation file.
+        """Build MMDetection's list of images from the annotation files.
 
         Raises:
             InputError: when an image is missing, has another size than stated or is broken where that is an error, or
                 a box lacks the mask that the pipeline needs.
         """
-        coco = self._annotations or load_annotations(self.ann_file, self.metainfo["classes"])
+        parts = self._annotations or self._read(self.ann_file, self.metainfo["classes"])
         self._annotations = None
-        images = self._subset(coco)
+        coco = merge_annotations(parts)
+        places, broken = self._find(parts)
+        images = [image for image in coco["images"] if image["file_name"] in places]
         classes = self.metainfo["classes"]
         ids = {c["name"]: c["id"] for c in coco["categories"]}
         self.cat_ids = [ids[name] for name in classes]
         self.cat2label = {cat_id: label for label, cat_id in enumerate(self.cat_ids)}
-        root = Path(self.data_prefix["img"])
-        paths = [find_image(root, image["file_name"], self.ann_file) for image in images]
-        broken = self._check(images, paths) if self.check_images else set()
 
         of_image: dict[int, list[dict]] = {image["id"]: [] for image in images}
         for annotation in coco["annotations"]:
             if annotation["image_id"] in of_image:
                 of_image[annotation["image_id"]].append(annotation)
         counts: Counter[str] = Counter()
-        data_list = [
-            self._parse_image(image, path, of_image[image["id"]], counts)
-            for image, path in zip(images, paths, strict=True)
-            if image["id"] not in broken
-        ]
-        self._report(data_list, counts, len(broken))
+        data_list = []
+        for image in images:
+            info = self._parse_image(image, places[image["file_name"]], of_image[image["id"]], counts)
+            more = 0 if self.test_mode else image.get("copies", 1) - 1
+            counts["copies of images"] += more
+            data_list += [info, *(copy.deepcopy(info) for _ in range(more))]
+        self._report(data_list, counts, broken)
         return data_list
 
     def filter_data(self) -> list[dict]:
@@ -163,19 +197,33 @@ class TrashDataset(CocoDataset):
             raise InputError(f"{self.ann_file}: has too few images ({len(coco['images'])}) to hold some out")
         return images
 
-    def _check(self, images: list[dict], paths: list[Path]) -> set[int]:
-        """Ids of the broken images, each named in the log."""
+    def _find(self, parts: list[Part]) -> tuple[dict[str, Place], int]:
+        """The place of each image to use, by its `file_name`, and how many broken ones were left out."""
+        root = Path(self.data_prefix["img"])
+        chosen = [self._subset(parts[0][1]), *(coco["images"] for _, coco in parts[1:])]
+        places: dict[str, Place] = {}
+        broken: set[str] = set()
+        for (ann_file, _), images in zip(parts, chosen, strict=True):
+            paths = [find_image(root, image["file_name"], ann_file) for image in images]
+            if self.check_images:
+                broken |= self._check(ann_file, images, paths)
+            for image, path in zip(images, paths, strict=True):
+                places[image["file_name"]] = Place(ann_file, path)
+        return {name: place for name, place in places.items() if name not in broken}, len(broken)
+
+    def _check(self, ann_file: str, images: list[dict], paths: list[Path]) -> set[str]:
+        """Names of the broken images, each named in the log."""
         broken = set()
         error = self.broken == "error" or (self.broken is None and self.test_mode)
-        by_name = {f"image {image['id']}": image["id"] for image in images}
+        by_id = {f"image {image['id']}": image["file_name"] for image in images}
         for problem in find_image_problems(images, paths):
             if problem.fatal or error:
-                raise InputError(f"{self.ann_file}: {problem}")
-            broken.add(by_name[problem.where])
+                raise InputError(f"{ann_file}: {problem}")
+            broken.add(by_id[problem.where])
             print_log(f"left out: {problem}", logger="current", level=logging.WARNING)
         return broken
 
-    def _parse_image(self, image: dict, path: Path, annotations: list[dict], counts: Counter) -> dict:
+    def _parse_image(self, image: dict, place: Place, annotations: list[dict], counts: Counter) -> dict:
         width, height = image["width"], image["height"]
         needs_masks = any(getattr(step, "with_mask", False) for step in self.pipeline.transforms)
         instances = []
@@ -191,8 +239,11 @@ class TrashDataset(CocoDataset):
             instance = {"bbox": bbox, "bbox_label": label, "ignore_flag": crowd}
             segmentation = annotation.get("segmentation")
             if needs_masks and not segmentation and not crowd:
+                # An extra file's annotations have new ids, which say nothing to who reads the file.
+                extra = place.ann_file in self._extra
+                where = f"a box of {image['file_name']}" if extra else f"annotation {annotation['id']}"
                 raise InputError(
-                    f"{self.ann_file}: annotation {annotation['id']} has no segmentation, which a pipeline with masks "
+                    f"{place.ann_file}: {where} has no segmentation, which a pipeline with masks "
                     "needs; train a config without masks, or give polygons"
                 )
             if segmentation or needs_masks:
@@ -200,7 +251,7 @@ class TrashDataset(CocoDataset):
             instances.append(instance)
         return {
             "img_id": image["id"],
-            "img_path": str(path),
+            "img_path": str(place.path),
             "seg_map_path": None,
             "width": width,
             "height": height,
@@ -213,8 +264,9 @@ class TrashDataset(CocoDataset):
         odd += [f"{broken} broken images left out"] if broken else []
         boxes = sum(len(info["instances"]) for info in data_list)
         empty = sum(not info["instances"] for info in data_list)
+        extra = "".join(f" + {path}" for path in self._extra)
         print_log(
-            f"{self.ann_file}{part}: {len(data_list)} images ({empty} without boxes), {boxes} boxes of "
+            f"{self.ann_file}{part}{extra}: {len(data_list)} images ({empty} without boxes), {boxes} boxes of "
             f"{len(self.cat_ids)} classes; {', '.join(odd) or 'nothing odd'}",
             logger="current",
         )

@@ -9,7 +9,9 @@ from mmengine.config import Config
 from mmengine.logging import print_log
 
 from mmdet_trash.annotations import class_names, load_annotations
+from mmdet_trash.datasets.pseudo_labels import check_no_leak
 from mmdet_trash.errors import InputError
+from mmdet_trash.merging import extra_paths
 
 LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
@@ -53,8 +55,11 @@ def set_data_root(cfg: Config, data_root: str | None) -> None:
 def set_fold(cfg: Config, folds_dir: str, fold: int, parts: tuple[str, ...] = ("train", "val")) -> None:
     """Train on `train_fold{k}.json` and validate on `val_fold{k}.json` of a folder instead of the config's split.
 
+    In the paths of `extra_ann_files`, `{fold}` becomes the fold.
+
     Raises:
-        InputError: when a file is missing, or the config joins several datasets.
+        InputError: when a file is missing, the config joins several datasets, or training on an extra file would
+            teach something of the fold's validation images.
     """
     for part in parts:
         path = Path(folds_dir).resolve() / f"{part}_fold{fold}.json"
@@ -65,6 +70,30 @@ def set_fold(cfg: Config, folds_dir: str, fold: int, parts: tuple[str, ...] = ("
             raise InputError(f"--fold: {part}_dataloader has {len(datasets)} datasets, one is right")
         datasets[0].ann_file = str(path)
         datasets[0].holdout = None
+        if extra := extra_paths(datasets[0].get("extra_ann_files"), datasets[0].get("data_root", "")):
+            extra = [str(path.resolve()).replace("{fold}", str(fold)) for path in extra]
+            for file in extra:
+                check_no_leak(file, fold, Path(folds_dir) / f"val_fold{fold}.json")
+            datasets[0].extra_ann_files = extra
+
+
+def whole_paths(cfg: Config) -> None:
+    """Name every dataset's folder from the root of the file system on, for a process that starts in another folder."""
+    for name in LOADERS:
+        for dataset in _datasets(cfg, name):
+            dataset.data_root = str(Path(dataset.get("data_root", "")).resolve())
+
+
+def ann_paths(cfg: Config, loader: str) -> list[Path]:
+    """The annotation files of a data loader's datasets, each followed by its extra ones."""
+    return [
+        path
+        for dataset in _datasets(cfg, loader)
+        for path in (
+            _ann_path(dataset),
+            *extra_paths(dataset.get("extra_ann_files"), dataset.get("data_root", "")),
+        )
+    ]
 
 
 def classes_of(cfg: Config, loader: str) -> tuple[str, ...]:

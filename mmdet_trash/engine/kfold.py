@@ -69,12 +69,13 @@ class KFold:
 
     def inputs(self) -> dict[str, Any]:
         """What the result depends on, beside the config's content."""
-        files = {part: fold_files(self.folds_dir, part) for part in ("train", "val")}
+        cfgs = [job.config() for job in self.jobs]
         return {
             "checkpoint": self.checkpoint,
             "tta": self.tta,
             "seeds": [job.seed for job in self.jobs],
-            **{part: [asdict(Source.of(path)) for path in paths] for part, paths in files.items()},
+            "train": [[asdict(Source.of(path)) for path in ann_paths(cfg, "train_dataloader")] for cfg in cfgs],
+            "val": [[asdict(Source.of(path)) for path in ann_paths(cfg, "val_dataloader")] for cfg in cfgs],
             "test": asdict(Source.of(self.test_file)),
         }
 
@@ -115,13 +116,12 @@ def start(run: KFold, resume: bool) -> None:
     for part in ("train", "val"):
         if len(fold_files(run.folds_dir, part)) != len(run.jobs):
             raise InputError(f"{run.folds_dir}: has not as many train_fold as val_fold files")
-    for job in run.jobs:
-        job.config()
+    inputs = run.inputs()
     ImageTable.from_coco(load_annotations(run.test_file))
     check_writable(run.work_dir / RECORD)
     if not (run.work_dir / RECORD).exists():
         run.cfg.dump(run.work_dir / CONFIG)
-        _write_record(run, {"config": run.source, "inputs": run.inputs(), "versions": versions()})
+        _write_record(run, {"config": run.source, "inputs": inputs, "versions": versions()})
         return
     if not resume:
         raise InputError(f"{run.work_dir}: holds a run; --resume goes on with it, another --work-dir starts anew")
@@ -129,7 +129,7 @@ def start(run: KFold, resume: bool) -> None:
         "config": load_config(str(run.work_dir / CONFIG)).to_dict(),
         "inputs": read_record(run.work_dir)["inputs"],
     }
-    changed = list(differences(before, {"config": run.cfg.to_dict(), "inputs": run.inputs()}))
+    changed = list(differences(before, {"config": run.cfg.to_dict(), "inputs": inputs}))
     if changed:
         more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
         raise InputError(f"{run.work_dir}: --resume with other inputs: {changed[0]}{more}; another --work-dir is right")

@@ -24,8 +24,8 @@ def plot_ledger(points: Sequence[tuple[float, float, str]], board: str, path: st
     figure = Figure(figsize=(7, 6), layout="constrained")
     axes = figure.subplots()
     axes.plot(cv, lb, "o")
-    for x, y, file in points:
-        axes.annotate("/".join(Path(file).parts[-2:]), (x, y), xytext=(5, 5), textcoords="offset points", fontsize=8)
+    for x, y, name in points:
+        axes.annotate("/".join(Path(name).parts[-2:]), (x, y), xytext=(5, 5), textcoords="offset points", fontsize=8)
     if len(np.unique(cv)) > 1:
         slope, intercept = np.polyfit(cv, lb, 1)
         ends = np.array([cv.min(), cv.max()])

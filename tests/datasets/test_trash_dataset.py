@@ -280,3 +280,178 @@ def test_mmdetections_pipeline_reads_it(dataset):
     assert item["inputs"].shape == (3, 64, 64)
     expected = np.array([box["bbox"] for box in make(dataset)[0]["instances"]]) / 2
     np.testing.assert_allclose(item["data_samples"].gt_instances.bboxes.tensor.numpy(), expected, atol=1e-4)
+
+
+def split_off(root, name, first, **change):
+    """Move the images from id `first` on, and their boxes, into a file of their own; gives its content."""
+    content = json.loads((root / "train.json").read_text())
+    parts = []
+    for mine in (lambda i: i < first, lambda i: i >= first):
+        images = [image for image in content["images"] if mine(image["id"])]
+        annotations = [a for a in content["annotations"] if mine(a["image_id"])]
+        parts.append({**content, "images": images, "annotations": annotations})
+    parts[1].update(change)
+    (root / "train.json").write_text(json.dumps(parts[0]))
+    (root / name).write_text(json.dumps(parts[1]))
+    return parts[1]
+
+
+def test_extra_files_are_trained_on_as_if_they_were_one(dataset, edit_json, log):
+    whole = boxes_in_json(dataset)
+    split_off(dataset, "b.json", 15)
+
+    def renumber(coco):
+        for image in coco["images"]:
+            image["id"] -= 15
+        for number, annotation in enumerate(coco["annotations"]):
+            annotation.update(
+                id=number, image_id=annotation["image_id"] - 15, category_id=30 - annotation["category_id"]
+            )
+        for category in coco["categories"]:
+            category["id"] = 30 - category["id"]
+
+    edit_json(dataset / "b.json", renumber)
+    for extra in ("b.json", str(dataset / "b.json")):
+        loaded = make(dataset, extra_ann_files=[extra])
+        assert [info["img_id"] for info in loaded] == list(range(20))
+        assert boxes_by_name(dataset, loaded) == whole
+    assert log[-1].startswith(f"{dataset}/train.json + {dataset}/b.json: 20 images (")
+
+
+def test_an_extra_file_without_categories_has_the_first_files(dataset, edit_json):
+    edit_json(dataset / "train.json", lambda coco: [c.update(name=f"kind {c['id']}") for c in coco["categories"]])
+    whole = boxes_in_json(dataset)
+    split_off(dataset, "b.json", 15)
+    edit_json(dataset / "b.json", lambda coco: coco.pop("categories"))
+    assert boxes_by_name(dataset, make(dataset, extra_ann_files=["b.json"])) == whole
+
+
+def test_images_of_an_extra_file_are_found_by_that_files_name(dataset):
+    content = json.loads((dataset / "test.json").read_text())
+    content["images"] = [{**image, "file_name": image["file_name"].split("/")[1]} for image in content["images"]]
+    (dataset / "test_pseudo.json").write_text(json.dumps(content))
+    loaded = make(dataset, extra_ann_files=["test_pseudo.json"])
+    assert [info["img_path"] for info in loaded][20:] == [f"{dataset}/test/{i:04}.jpg" for i in range(5)]
+
+
+def test_a_dataset_loads_again_after_its_annotations_were_dropped(dataset):
+    split_off(dataset, "b.json", 15)
+    lazy = make(dataset, extra_ann_files=["b.json"], lazy_init=True)
+    lazy.full_init()
+    assert lazy._annotations is None
+    again = [{**info, "sample_idx": index} for index, info in enumerate(lazy.load_data_list())]
+    assert again == [lazy.get_data_info(index) for index in range(20)]
+
+
+def test_the_holdout_splits_the_first_file_alone(dataset):
+    split_off(dataset, "b.json", 15)
+    alone = {side: [info["img_id"] for info in make(dataset, holdout=side)] for side in ("train", "val")}
+    joined = make(dataset, holdout="train", extra_ann_files=["b.json"])
+    assert [info["img_id"] for info in joined] == [*alone["train"], *range(15, 20)]
+    assert sorted(alone["train"] + alone["val"]) == list(range(15))
+
+
+@pytest.mark.parametrize("kwargs", [{"test_mode": True}, {"holdout": "val"}])
+def test_extra_files_are_not_to_test_or_validate_on(dataset, kwargs):
+    with pytest.raises(InputError, match=r"b\.json: extra_ann_files are to train on, not to validate or test on$"):
+        make(dataset, extra_ann_files=["b.json"], **kwargs)
+
+
+def test_an_image_in_two_files_stops_with_both(dataset):
+    (dataset / "b.json").write_bytes((dataset / "train.json").read_bytes())
+    with pytest.raises(InputError, match=r"b\.json: image 0 'train/0000\.jpg' stands in .*/train\.json too"):
+        make(dataset, extra_ann_files=["b.json"])
+
+
+def test_a_class_that_only_an_extra_file_has_stops_where_it_has_boxes(dataset, edit_json):
+    split_off(dataset, "b.json", 15)
+    edit_json(dataset / "b.json", lambda coco: coco["categories"].append({"id": 77, "name": "Umbrella"}))
+    assert len(make(dataset, extra_ann_files=["b.json"])) == 20
+    edit_json(dataset / "b.json", lambda coco: coco["annotations"][0].update(category_id=77))
+    with pytest.raises(InputError, match=r"b\.json: category 77 'Umbrella' is none of the stated classes"):
+        make(dataset, extra_ann_files=["b.json"])
+
+
+def test_what_is_wrong_with_an_extra_file_names_it_and_its_own_ids(dataset, edit_json):
+    content = split_off(dataset, "b.json", 15)
+
+    def rewrite(**change):
+        images = [{**image, "id": image["id"] - 15} for image in content["images"]]
+        annotations = [{**a, "image_id": a["image_id"] - 15} for a in content["annotations"]]
+        images[2].update(change)
+        (dataset / "b.json").write_text(json.dumps({**content, "images": images, "annotations": annotations}))
+
+    for change, message in (
+        ({"file_name": "train/nowhere.jpg"}, r"/b\.json: image 2: .*train/nowhere\.jpg: no such file"),
+        ({"width": 640}, r"/b\.json: image 2: .*train/0017\.jpg: is 128x128, the annotations say 640x128"),
+        ({"copies": 0}, r"/b\.json: image 2: has copies 0, an integer from 1 is right"),
+    ):
+        rewrite(**change)
+        with pytest.raises(InputError, match=message):
+            make(dataset, extra_ann_files=["b.json"])
+    with pytest.raises(InputError, match=r"/none\.json: no such file"):
+        make(dataset, extra_ann_files=["none.json"])
+    with pytest.raises(InputError, match=r"/p\{fold\}\.json: no fold to put for \{fold\}; --folds-dir and --fold say"):
+        make(dataset, extra_ann_files=["p{fold}.json"])
+
+
+def test_a_box_of_an_extra_file_without_a_mask_is_named_by_its_image(dataset, edit_json):
+    split_off(dataset, "b.json", 15)
+    edit_json(dataset / "b.json", lambda coco: coco["annotations"][0].pop("segmentation"))
+    pipeline = [{"type": "LoadImageFromFile"}, {"type": "LoadAnnotations", "with_bbox": True, "with_mask": True}]
+    with (
+        DefaultScope.overwrite_default_scope("mmdet_trash"),
+        pytest.raises(InputError, match=r"^\S+/b\.json: a box of train/0015\.jpg has no segmentation"),
+    ):
+        make(dataset, pipeline=pipeline, extra_ann_files=["b.json"])
+
+
+def test_a_truncated_image_of_an_extra_file_is_left_out(with_truncated, log):
+    content = split_off(with_truncated, "b.json", 15)
+    first = json.loads((with_truncated / "train.json").read_text())
+    (with_truncated / "train.json").write_text(json.dumps(content))
+    (with_truncated / "b.json").write_text(json.dumps(first))
+    loaded = make(with_truncated, extra_ann_files=["b.json"])
+    assert sorted(info["img_path"][-8:] for info in loaded) == [f"{i:04}.jpg" for i in range(20) if i != 3]
+    assert "1 broken images left out" in log[-1]
+
+
+def test_an_image_with_copies_is_trained_on_as_often_and_tested_once(dataset, edit_json, log):
+    def repeat(coco):
+        coco["images"][3]["copies"] = 3
+        coco["images"][5]["copies"] = 1
+
+    edit_json(dataset / "train.json", repeat)
+    loaded = make(dataset)
+    assert [info["img_id"] for info in loaded] == [0, 1, 2, 3, 3, 3, *range(4, 20)]
+    assert "2 copies of images" in log[-1]
+    assert [info["img_id"] for info in make(dataset, test_mode=True)] == list(range(20))
+
+
+def test_each_copy_is_its_own(dataset, edit_json):
+    edit_json(dataset / "train.json", lambda coco: coco["images"][3].update(copies=2))
+    first, second = make(dataset, serialize_data=False).data_list[3:5]
+    assert first == second
+    assert first["instances"]
+    first["instances"][0]["bbox"][0] = -1
+    first["img_path"] = "elsewhere"
+    assert second["instances"][0]["bbox"][0] >= 0
+    assert second["img_path"].endswith("0003.jpg")
+
+
+def test_copies_of_images_without_boxes_are_filtered_too(dataset, edit_json):
+    def empty(coco):
+        coco["annotations"] = [a for a in coco["annotations"] if a["image_id"] != 3]
+        coco["images"][3]["copies"] = coco["images"][4]["copies"] = 4
+
+    edit_json(dataset / "train.json", empty)
+    loaded = make(dataset, filter_cfg={"filter_empty_gt": True})
+    assert [info["img_id"] for info in loaded] == [0, 1, 2, 4, 4, 4, 4, *range(5, 20)]
+
+
+@pytest.mark.parametrize("copies", [0, -1, 1.0, "2", True, None])
+@pytest.mark.parametrize("test_mode", [False, True])
+def test_copies_that_are_no_count_stop(dataset, edit_json, copies, test_mode):
+    edit_json(dataset / "train.json", lambda coco: coco["images"][3].update(copies=copies))
+    with pytest.raises(InputError, match=r"train\.json: image 3: has copies .*, an integer from 1 is right$"):
+        make(dataset, test_mode=test_mode)

@@ -5,7 +5,9 @@ import pytest
 
 from mmdet_trash.classes import CLASSES
 from mmdet_trash.engine import config as configs
+from mmdet_trash.engine.runner import build_train_dataset
 from mmdet_trash.errors import InputError
+from tests.builders import write_json
 
 DEMO = str(Path(__file__).resolve().parents[2] / "configs" / "demo" / "cascade-rcnn_tiny.py")
 
@@ -178,3 +180,83 @@ def test_the_training_data_may_take_another_pipeline_of_the_config(cfg):
     for wrong in ("none", "model", "img_scale.x", "test_pipeline.0"):
         with pytest.raises(InputError, match=rf"^--pipeline {wrong}: the config has no such pipeline"):
             configs.use_pipeline(cfg, wrong)
+
+
+@pytest.fixture
+def with_pseudo(dataset, tmp_path):
+    """The config of docs/pseudo_labels.md over the demo's, on the dataset; folds in `folds/`, a pseudo file a fold."""
+    path = tmp_path / "mine.py"
+    path.write_text(
+        f"""_base_ = {str(DEMO)!r}
+train_dataloader = dict(dataset=dict(extra_ann_files=["pseudo/pseudo_fold{{fold}}.json"]))
+"""
+    )
+    whole = json.loads((dataset / "train.json").read_text())
+    for fold, held_out in enumerate((range(10), range(10, 20))):
+        for part in ("train", "val"):
+            chosen = {i for i in range(20) if (i in held_out) == (part == "val")}
+            images = [image for image in whole["images"] if image["id"] in chosen]
+            annotations = [a for a in whole["annotations"] if a["image_id"] in chosen]
+            content = {**whole, "images": images, "annotations": annotations}
+            write_json(tmp_path / "folds" / f"{part}_fold{fold}.json", content)
+        pseudo_labels(dataset, fold, {"fold": fold})
+    cfg = configs.load_config(str(path))
+    configs.set_data_root(cfg, str(dataset))
+    return cfg
+
+
+def pseudo_labels(dataset, fold, origin, images=slice(0, 5)):
+    content = json.loads((dataset / "test.json").read_text())
+    content["images"] = content["images"][images]
+    content["annotations"] = [
+        {"id": i, "image_id": image["id"], "category_id": fold, "bbox": [10, 10, 40, 40]}
+        for i, image in enumerate(content["images"])
+    ]
+    content["info"] = {"pseudo_labels": origin}
+    return write_json(dataset / "pseudo" / f"pseudo_fold{fold}.json", content)
+
+
+@pytest.mark.parametrize("fold", [0, 1])
+def test_a_fold_trains_on_its_own_pseudo_labels(with_pseudo, dataset, tmp_path, fold):
+    configs.set_fold(with_pseudo, str(tmp_path / "folds"), fold)
+    assert with_pseudo.train_dataloader.dataset.extra_ann_files == [str(dataset / f"pseudo/pseudo_fold{fold}.json")]
+    loaded = build_train_dataset(with_pseudo)
+    infos = [loaded.get_data_info(index) for index in range(len(loaded))]
+    pseudo = [info for info in infos if "/test/" in info["img_path"]]
+    assert [info["instances"][0]["bbox_label"] for info in pseudo] == [fold] * 5
+    trained = {info["img_id"] for info in infos if "/train/" in info["img_path"]}
+    assert trained <= set(range(10, 20) if fold == 0 else range(10))
+    assert len(infos) == len(trained) + 5
+
+
+@pytest.mark.parametrize("origin", [{"fold": 0}, {"fold": None}])
+def test_pseudo_labels_by_models_that_saw_the_validation_are_refused(with_pseudo, dataset, tmp_path, origin):
+    path = pseudo_labels(dataset, 1, origin)
+    with pytest.raises(InputError) as error:
+        configs.set_fold(with_pseudo, str(tmp_path / "folds"), 1)
+    assert str(error.value) == (
+        f"{path}: its pseudo labels are of fold {origin['fold']}, made by models that may have learnt from fold 1's "
+        "validation images; those of fold 1's own model are right"
+    )
+
+
+def test_an_extra_file_with_a_validation_image_is_refused(with_pseudo, dataset, tmp_path):
+    val = json.loads((tmp_path / "folds" / "val_fold1.json").read_text())
+    write_json(dataset / "pseudo" / "pseudo_fold1.json", val)
+    with pytest.raises(InputError, match=r"image 10 'train/0010\.jpg' is one that .*val_fold1\.json validates on"):
+        configs.set_fold(with_pseudo, str(tmp_path / "folds"), 1)
+
+
+def test_a_missing_extra_file_or_one_that_is_no_list_is_one_line(with_pseudo, dataset, tmp_path):
+    (dataset / "pseudo" / "pseudo_fold1.json").unlink()
+    with pytest.raises(InputError, match=r"pseudo/pseudo_fold1\.json: no such file$"):
+        configs.set_fold(with_pseudo, str(tmp_path / "folds"), 1)
+    with_pseudo.train_dataloader.dataset.extra_ann_files = "pseudo.json"
+    with pytest.raises(InputError, match=r"^extra_ann_files: 'pseudo\.json' is no list"):
+        configs.set_fold(with_pseudo, str(tmp_path / "folds"), 1)
+
+
+def test_without_folds_pseudo_labels_of_any_fold_are_trained_on(with_pseudo, dataset):
+    with_pseudo.train_dataloader.dataset.extra_ann_files = ["pseudo/pseudo_fold0.json"]
+    paths = [build_train_dataset(with_pseudo).get_data_info(index)["img_path"] for index in (0, -1)]
+    assert ["/test/" in path for path in paths] == [False, True]
