@@ -8,7 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from filelock import FileLock, Timeout
+
 from mmdet_trash.errors import InputError
+
+LEAVING = 20.0
+"""Seconds that a process, or a data loader's worker that outlives it a little, is given to leave a folder."""
 
 
 @contextmanager
@@ -57,6 +62,25 @@ def check_writable(path: str | os.PathLike[str]) -> None:
             pass
     except OSError as error:
         raise OSError(error.errno, f"cannot write here: {error.strerror}", str(path)) from error
+
+
+@contextmanager
+def alone(folder: str | os.PathLike[str]) -> Iterator[None]:
+    """Keep other processes from a folder that is worked in. The lock goes with the process, however it ends.
+
+    Args:
+        folder: made if missing.
+
+    Raises:
+        InputError: when another process is there and does not leave it, as one that is being killed does.
+    """
+    path = Path(folder) / ".lock"
+    check_writable(path)
+    try:
+        with FileLock(path, timeout=LEAVING):
+            yield
+    except Timeout:
+        raise InputError(f"{folder}: another process is at work there; wait for it, or take another folder") from None
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mmdet_trash.errors import InputError
-from mmdet_trash.files import atomic_write, check_writable, read_json
+from mmdet_trash.files import alone, atomic_write, check_writable, read_json
 
 
 def test_text_is_utf8_with_newlines_as_given(tmp_path: Path) -> None:
@@ -142,3 +142,15 @@ def test_whether_a_file_can_be_written_is_known_before_and_leaves_nothing(tmp_pa
     with pytest.raises(OSError, match="cannot write here: Not a directory") as error:
         check_writable(tmp_path / "file" / "new" / "out.csv")
     assert error.value.filename == str(tmp_path / "file" / "new" / "out.csv")
+
+
+def test_a_folder_is_anothers_until_its_process_is_gone_however_it_went(tmp_path, monkeypatch):
+    code = f"from mmdet_trash.files import alone\nwith alone({str(tmp_path / 'w')!r}): print('in', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"in\n"
+        monkeypatch.setattr("mmdet_trash.files.LEAVING", 0.1)
+        with pytest.raises(InputError, match="/w: another process is at work there"), alone(tmp_path / "w"):
+            pass
+        other.kill()
+    with alone(tmp_path / "w"):
+        assert (tmp_path / "w").is_dir()

@@ -18,6 +18,7 @@ from mmdet_trash.engine.fold_engines import LOG, run_local, run_on_ray, visible_
 from mmdet_trash.engine.fold_run import CHECKPOINTS
 from mmdet_trash.engine.kfold import FUSION, SUBMISSION, KFold, Scores, finish, read_record, start
 from mmdet_trash.errors import InputError
+from mmdet_trash.files import alone
 from mmdet_trash.fusion.manifest import read_manifest
 
 
@@ -51,6 +52,14 @@ def main() -> None:
     kfold = KFold(cfg, args.config, args.folds_dir.resolve(), work_dir.resolve(), args.checkpoint, args.tta)
     start(kfold, args.resume)
 
+    with alone(kfold.work_dir):
+        run_folds(kfold, args)
+        scores = finish(kfold, settings, args.test_gt)
+    enter(args.ledger, kfold, scores)
+    show(kfold, scores)
+
+
+def run_folds(kfold: KFold, args: argparse.Namespace) -> None:
     faults: dict[int, str] = {}
 
     def report(fold: int, fault: str | None) -> None:
@@ -75,10 +84,6 @@ def main() -> None:
         fold = min(faults)
         others = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         raise InputError(f"fold {fold}: {faults[fold]}{others}; --resume goes on with what is left")
-
-    scores = finish(kfold, settings, args.test_gt)
-    enter(args.ledger, kfold, scores)
-    show(kfold, scores)
 
 
 @contextmanager

@@ -6,21 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from mmengine.config import Config
 
 from mmdet_trash.engine.config import set_fold
 from mmdet_trash.engine.runs import prepare_training, run_test, run_training
-from mmdet_trash.errors import InputError
-from mmdet_trash.files import atomic_write, read_json
+from mmdet_trash.files import alone, atomic_write, read_json
 
 CHECKPOINTS = ("best", "last")
 TRAINED = "trained.json"
 """In a fold's folder once it is trained: the name of the checkpoint that predicts."""
 PREDICTIONS = {"val": "val.parquet", "test": "test.parquet"}
 """In a fold's folder: what its checkpoint predicts for its validation images and for the test images."""
-WAIT = 30
-"""Seconds in which another process that has the fold, such as one that is just being killed, may leave it."""
 
 
 @dataclass(frozen=True)
@@ -70,18 +66,14 @@ def run_fold(job: FoldJob) -> None:
         InputError: when another process is at the fold, and as `run_training` and `run_test`.
     """
     folder = Path(job.work_dir)
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / ".lock", timeout=WAIT):
-            if not (folder / TRAINED).exists():
-                _train(job, folder)
-            for split, name in PREDICTIONS.items():
-                if not (folder / name).exists():
-                    checkpoint = str(folder / read_json(folder / TRAINED)["checkpoint"])
-                    run_test(job.config(), checkpoint, split, out=str(folder / name), tta=job.tta)
-                    gc.collect()  # the runner is a circle of references, and holds data loaders and a model
-    except Timeout:
-        raise InputError(f"{folder}: another process is at this fold") from None
+    with alone(folder):
+        if not (folder / TRAINED).exists():
+            _train(job, folder)
+        for split, name in PREDICTIONS.items():
+            if not (folder / name).exists():
+                checkpoint = str(folder / read_json(folder / TRAINED)["checkpoint"])
+                run_test(job.config(), checkpoint, split, out=str(folder / name), tta=job.tta)
+                gc.collect()  # the runner is a circle of references, and holds data loaders and a model
 
 
 def _train(job: FoldJob, folder: Path) -> None:

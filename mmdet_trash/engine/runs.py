@@ -1,8 +1,10 @@
 """One training and one test, as `tools/train.py` and `tools/test.py` run them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmengine.config import Config
+from mmengine.hooks import Hook
 from mmengine.logging import print_log
 
 from mmdet_trash.engine import config as configs
@@ -34,12 +36,13 @@ def prepare_training(
     cfg.work_dir = work_dir
 
 
-def run_training(cfg: Config, resume: bool = False) -> None:
+def run_training(cfg: Config, resume: bool = False, hooks: Sequence[Hook] = ()) -> None:
     """Train what a config says.
 
     Args:
         cfg: as `prepare_training` leaves it.
         resume: whether to go on from the last checkpoint of the work dir, if there is one.
+        hooks: what no config can name, beside the config's own.
 
     Raises:
         InputError: as `build_runner`.
@@ -51,6 +54,8 @@ def run_training(cfg: Config, resume: bool = False) -> None:
         cfg.resume = checkpoint is not None
         cfg.load_from = str(checkpoint) if checkpoint else cfg.load_from
     runner = build_runner(cfg)
+    for hook in hooks:
+        runner.register_hook(hook)
     with config_mistakes():
         runner.train()
 
