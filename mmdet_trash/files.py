@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+import yaml
 from filelock import FileLock, Timeout
 
 from mmdet_trash.errors import InputError
@@ -103,3 +104,17 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         ) from None
     except (ValueError, RecursionError) as error:  # a number of thousands of digits, lists thousands deep
         raise InputError(f"{path}: cannot be read as JSON: {error}") from None
+
+
+def read_yaml(path: str | os.PathLike[str]) -> Any:
+    """Read a YAML file; nothing in it is executed.
+
+    Raises:
+        InputError: when it is missing, is not UTF-8 or is no YAML.
+    """
+    try:
+        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mmdet_trash.errors import InputError
-from mmdet_trash.files import alone, atomic_write, check_writable, read_json
+from mmdet_trash.files import alone, atomic_write, check_writable, read_json, read_yaml
 
 
 def test_text_is_utf8_with_newlines_as_given(tmp_path: Path) -> None:
@@ -154,3 +154,25 @@ def test_a_folder_is_anothers_until_its_process_is_gone_however_it_went(tmp_path
         other.kill()
     with alone(tmp_path / "w"):
         assert (tmp_path / "w").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "x.yaml: no such file"),
+        (b"a: [1", "x.yaml: not YAML: "),
+        (b"a: \xff", "x.yaml: not YAML: "),
+        (b"!!python/object/apply:os.system ['exit 1']", "x.yaml: not YAML: could not determine a constructor"),
+    ],
+)
+def test_what_is_no_yaml_or_would_execute_something_is_refused(content, message, tmp_path):
+    path = tmp_path / "x.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_yaml(path)
+
+
+def test_yaml_is_read_as_plain_values(tmp_path):
+    (tmp_path / "x.yaml").write_text("a: [1, 2.5, müll]\nb: {c: null}\n")
+    assert read_yaml(tmp_path / "x.yaml") == {"a": [1, 2.5, "müll"], "b": {"c": None}}

@@ -20,7 +20,7 @@ from mmdet_trash.engine.config import ann_paths, load_config
 from mmdet_trash.engine.fold_run import PREDICTIONS, TRAINED, FoldJob
 from mmdet_trash.errors import InputError
 from mmdet_trash.evaluation import evaluate_coco
-from mmdet_trash.files import atomic_write, check_writable, read_json
+from mmdet_trash.files import atomic_write, check_writable, read_json, read_yaml
 from mmdet_trash.fusion import FusionSettings, fuse
 from mmdet_trash.fusion.manifest import Manifest, Source, current_versions, write_manifest
 from mmdet_trash.predictions import ImageTable, Predictions, read, read_predictions, write_predictions
@@ -221,11 +221,10 @@ def read_record(work_dir: str | Path) -> dict[str, Any]:
     Raises:
         InputError: when the folder holds no run.
     """
-    path = Path(work_dir) / RECORD
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: is no record of a k-fold run: {' '.join(str(error).split())}") from None
+    record = read_yaml(Path(work_dir) / RECORD)
+    if not isinstance(record, dict) or "inputs" not in record:
+        raise InputError(f"{Path(work_dir) / RECORD}: is no record of a k-fold run")
+    return record
 
 
 def versions() -> dict[str, str]:

@@ -6,15 +6,14 @@ import inspect
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import yaml
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from mmdet_trash.errors import InputError
+from mmdet_trash.files import read_yaml
 
 KINDS = "float:LOW:HIGH, log:LOW:HIGH, int:LOW:HIGH or choice:A,B,…"
 
@@ -113,12 +112,7 @@ def read_space(path: str) -> dict[str, str]:
     Raises:
         InputError: naming the file, when it is missing or is no such mapping.
     """
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    content = read_yaml(path)
     if not isinstance(content, dict) or not all(isinstance(what, (str, list)) for what in content.values()):
         raise InputError(f"{path}: a mapping from fields to {KINDS} is right")
     return {

@@ -14,7 +14,7 @@ import yaml
 
 from mmdet_trash import __version__
 from mmdet_trash.errors import InputError
-from mmdet_trash.files import atomic_write
+from mmdet_trash.files import atomic_write, read_yaml
 from mmdet_trash.fusion.settings import FusionSettings
 
 LIBRARIES = ("numpy", "numba", "polars")
@@ -109,12 +109,7 @@ def read_manifest(path: str | Path) -> Manifest:
     Raises:
         InputError: naming the file, when it is missing, no YAML, or holds something that is not right.
     """
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    content = read_yaml(path)
     if not isinstance(content, dict) or "settings" not in content:
         raise InputError(f"{path}: is no manifest, a mapping with `settings` is right")
     try:

@@ -117,7 +117,8 @@ def test_the_config_as_it_stands_is_first_and_the_best_is_better(make, trainings
     assert {batch for _, batch in trainings.tried} <= {2, 4, 8}
     folders = [cfg.work_dir for cfg in trainings.cfgs]
     assert folders == [str(search.work_dir / f"trial{number}") for number in range(9)]
-    # What is the same in two runs of one process, MMEngine shares between them.
+    # Of the same name in one process, MMEngine's loggers and visualizers are the same.
+    assert len({cfg.experiment_name for cfg in trainings.cfgs}) == 9
 
 
 def test_the_same_seed_tries_the_same_and_another_seed_other_things(make, trainings):
