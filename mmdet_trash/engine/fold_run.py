@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.utils import import_modules_from_strings
 
 from mmdet_trash.engine.config import set_fold
 from mmdet_trash.engine.runs import prepare_training, run_test, run_training
@@ -50,8 +51,9 @@ class FoldJob:
         return all((Path(self.work_dir) / name).exists() for name in (TRAINED, *PREDICTIONS.values()))
 
     def config(self) -> Config:
-        """The fold's config."""
+        """The fold's config, with what it imports, for a process that has not read its file."""
         cfg = Config(self.cfg)
+        import_modules_from_strings(**cfg.get("custom_imports", {"imports": []}))
         set_fold(cfg, self.folds_dir, self.fold)
         cfg.randomness = {**cfg.get("randomness", {}), "seed": self.seed}
         return cfg
