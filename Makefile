@@ -14,7 +14,7 @@ demo: $(READY)
 	$(RUN) tools/browse.py $(WORK_DIR)/data/test.json --predictions $(WORK_DIR)/submission.csv --out $(WORK_DIR)/detections.png
 
 test: lint
-	$(RUN) -m pytest --numprocesses 2 --dist loadfile
+	$(RUN) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(RUN) -m ruff check .
