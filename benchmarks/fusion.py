@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -139,9 +139,9 @@ def in_process(method: str, models: int, count: int, repeats: int) -> dict[str, 
     theirs, same_name = getattr(ensemble_boxes, name), getattr(drop_in, name)
     steps = [
         # Some calls a turn, as `timeit` does: one is a thousandth of the peer's turn, which leaves it cold caches.
-        lambda: [fuse(predictions, settings, threads=1) for _ in range(CALLS)],
-        lambda: [[same_name(*image, **options) for image in lists] for _ in range(CALLS)],
-        lambda: [theirs(*image, **options) for image in lists],
+        repeated(lambda: fuse(predictions, settings, threads=1), CALLS),
+        repeated(lambda: [same_name(*image, **options) for image in lists], CALLS),
+        repeated(lambda: [theirs(*image, **options) for image in lists], 1),
     ]
     ours, dropped, peers = median_seconds(steps, repeats)
     seconds = [ours / CALLS, dropped / CALLS, peers]
@@ -163,6 +163,16 @@ def in_process(method: str, models: int, count: int, repeats: int) -> dict[str, 
         key: case(peer, [seconds[0], seconds[2]], [None, None], all(same_fused)),
         f"drop-in {key}": case(peer, seconds[1:], [None, None], all(same_dropped)),
     }
+
+
+def repeated(function: Callable[[], Any], calls: int) -> Callable[[], None]:
+    """Calls that drop what they get."""
+
+    def run() -> None:
+        for _ in range(calls):
+            function()
+
+    return run
 
 
 def table(boxes: np.ndarray, scores: np.ndarray | None, labels: np.ndarray) -> np.ndarray:

@@ -12,13 +12,13 @@ What differs from ensemble-boxes 1.0.9, besides speed:
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from mmdet_trash.errors import InputError
-from mmdet_trash.fusion.plan import Detections, make_plan
+from mmdet_trash.fusion.fuse import fuse_columns
+from mmdet_trash.fusion.plan import make_plan
 from mmdet_trash.fusion.settings import FusionSettings
 
 Result = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -99,11 +99,12 @@ def nms(
 
     FusionSettings(iou_thr=float(iou_thr))  # refuses what is not right
 
-    def keep(boxes: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        order = np.argsort(-scores, kind="stable")
-        return order[kernels.nms(boxes[order], iou_thr)]
-
-    return _by_label(keep, boxes, scores, labels, weights)
+    found = _weighted(boxes, scores, labels, weights)
+    names, index = np.unique(found[2], return_inverse=True)
+    order = np.argsort(-found[1], kind="stable")
+    kept = kernels.nms(found[0], found[1], index, order, np.full(len(names), float(iou_thr)))
+    kept = kept[np.argsort(index[kept], kind="stable")]
+    return found[0][kept], found[1][kept], found[2][kept]
 
 
 def soft_nms(
@@ -142,13 +143,16 @@ def soft_nms(
     if method == kernels.STANDARD:
         return nms(boxes, scores, labels, iou_thr, weights)
 
-    def keep(boxes: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        sunk = scores.copy()
-        above = iou_thr if method == kernels.LINEAR else 0.0
-        order = kernels.soft_nms(boxes.astype(np.float64), sunk, method, above, sigma)
-        return order[sunk > thresh]
-
-    return _by_label(keep, boxes, scores, labels, weights)
+    found = _weighted(boxes, scores, labels, weights)
+    above = iou_thr if method == kernels.LINEAR else 0.0
+    parts = [np.zeros(0, np.int64)]
+    for label in np.unique(found[2]):
+        rows = np.flatnonzero(found[2] == label)
+        sunk = found[1][rows]
+        order = kernels.soft_nms(found[0][rows].astype(np.float64), sunk, method, above, sigma)
+        parts.append(rows[order[sunk > thresh]])
+    kept = np.concatenate(parts)
+    return found[0][kept], found[1][kept], found[2][kept]
 
 
 def _fuse_image(
@@ -158,8 +162,6 @@ def _fuse_image(
     labels_list: Sequence[ArrayLike],
     skip_box_thr: float,
 ) -> Result:
-    from mmdet_trash.fusion.kernels import fuse_images
-
     models = _checked(boxes_list, scores_list, labels_list)
     # Compared in the scores' own precision, as the library does.
     strong = [~(scores < skip_box_thr) for _, scores, _ in models]
@@ -171,21 +173,20 @@ def _fuse_image(
     _warn_of_outside(boxes)
     names, index = np.unique(labels.astype(np.int64), return_inverse=True)
     ends = np.cumsum([keep.sum() for keep in strong])
-    offsets = np.stack([np.concatenate([[0], ends[:-1]]), ends], axis=1)
-    detections = Detections(
-        offsets, boxes.astype(np.float64), scores.astype(np.float64), index.reshape(-1), np.ones((1, 2))
-    )
-    _, *fused = fuse_images(detections, make_plan(settings, len(models), len(names)))
+    starts = np.stack([np.concatenate([[0], ends[:-1]]), ends], axis=1)
+    columns = (boxes.astype(np.float64), scores.astype(np.float64), index.reshape(-1))
+    plan = make_plan(settings, len(models), len(names))._replace(border=np.inf)
+    _, *fused = fuse_columns([columns] * len(models), starts, np.ones((1, 2)), plan)
     return fused[0], fused[1], names[fused[2]].astype(np.float64)
 
 
-def _by_label(
-    keep: Any,
+def _weighted(
     boxes_list: Sequence[ArrayLike],
     scores_list: Sequence[ArrayLike],
     labels_list: Sequence[ArrayLike],
     weights: Sequence[float] | None,
 ) -> Result:
+    """The boxes of all models that have an area, cut, their scores times their model's share, and labels."""
     models = _checked(boxes_list, scores_list, labels_list)
     if weights is not None:
         given = np.array(make_plan(FusionSettings(weights=_as_weights(weights)), len(models), 1).weights[0])
@@ -199,10 +200,7 @@ def _by_label(
     boxes = boxes.clip(0, 1)
     boxes = np.concatenate([np.minimum(boxes[:, :2], boxes[:, 2:]), np.maximum(boxes[:, :2], boxes[:, 2:])], axis=1)
     solid = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) > 0
-    boxes, scores, labels = boxes[solid], scores[solid], labels[solid]
-    rows = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-    kept = np.concatenate([np.zeros(0, np.int64), *(here[keep(boxes[here], scores[here])] for here in rows)])
-    return boxes[kept], scores[kept], labels[kept]
+    return boxes[solid], scores[solid], labels[solid]
 
 
 def _checked(*lists: Sequence[ArrayLike]) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:

@@ -77,10 +77,7 @@ def fuse(
     else:
         parts = _fuse_parallel(flat, plan, threads or len(os.sched_getaffinity(0)))
     counts, bboxes, scores, labels = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    index = np.repeat(np.arange(len(images)), counts)
-    # An average in float32 may end a hair beyond the border that all its boxes lie on.
-    np.minimum(bboxes, np.tile(images.sizes, 2)[index], out=bboxes)
-    return Predictions.from_columns(images, index, labels, scores, bboxes)
+    return Predictions(images, np.repeat(np.arange(len(images)), counts), labels, scores, bboxes)
 
 
 def _joined(model: Predictions, images: ImageTable, position: int) -> Predictions:
@@ -98,14 +95,15 @@ def _joined(model: Predictions, images: ImageTable, position: int) -> Prediction
 
 
 def _fuse_parallel(models: Sequence[Predictions], plan: Plan, threads: int) -> list[Columns]:
-    from mmdet_trash.fusion.kernels import fuse_images
-
     count = len(models[0].images)
+    columns = [(model.bboxes, model.scores, model.labels) for model in models]
     starts = np.stack([np.searchsorted(model.image_index, np.arange(count + 1)) for model in models])
+    sizes = models[0].images.sizes.astype(np.float64)
     firsts = range(0, max(count, 1), IMAGES_A_TASK)
 
     def work(first: int) -> Columns:
-        return fuse_images(_detections(models, starts[:, first : first + IMAGES_A_TASK + 1], first), plan)
+        last = first + IMAGES_A_TASK
+        return fuse_columns(columns, starts[:, first : last + 1], sizes[first:last], plan)
 
     if threads == 1 or len(firsts) == 1:
         return [work(first) for first in firsts]
@@ -113,15 +111,34 @@ def _fuse_parallel(models: Sequence[Predictions], plan: Plan, threads: int) -> l
         return list(pool.map(work, firsts))
 
 
-def _detections(models: Sequence[Predictions], starts: np.ndarray, first: int) -> Detections:
-    """The boxes of some images of all models; `starts` says where each image's begin, and the last's end."""
-    rows = [slice(begin, end) for begin, end in zip(starts[:, 0].tolist(), starts[:, -1].tolist(), strict=True)]
-    counts = starts[:, -1] - starts[:, 0]
-    sizes = models[0].images.sizes[first : first + starts.shape[1] - 1]
-    return Detections(
-        offsets=starts + (np.cumsum(counts) - counts - starts[:, 0])[:, None],
-        bboxes=np.concatenate([model.bboxes[here] for model, here in zip(models, rows, strict=True)]),
-        scores=np.concatenate([model.scores[here] for model, here in zip(models, rows, strict=True)]),
-        labels=np.concatenate([model.labels[here] for model, here in zip(models, rows, strict=True)]),
-        sizes=sizes.astype(np.float64),
+def fuse_columns(
+    models: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], starts: np.ndarray, sizes: np.ndarray, plan: Plan
+) -> Columns:
+    """Fuse some images with the compiled functions.
+
+    Args:
+        models: of each of T models boxes (n, 4) float64, xyxy in pixels, scores (n,) float64 and labels (n,) int64.
+        starts: (T, M + 1) int64, the rows where each image's boxes start, and where the last's end.
+        sizes: (M, 2) float64, width and height in pixels.
+        plan: how to fuse.
+
+    Returns:
+        As `mmdet_trash.fusion.kernels.fuse_images`.
+    """
+    from mmdet_trash.fusion.kernels import fuse_images, gather
+
+    rows = starts.sum(axis=0)
+    rows -= rows[0]
+    room = rows[-1]
+    found = Detections(
+        starts=rows[:-1],
+        ends=rows[:-1].copy(),
+        shares=np.empty((room, 4)),
+        scores=np.empty(room),
+        models=np.empty(room, np.int64),
+        labels=np.empty(room, np.int64),
+        sizes=sizes,
     )
+    for position, (bboxes, scores, labels) in enumerate(models):
+        gather(bboxes, scores, labels, starts[position], position, plan, found)
+    return fuse_images(found, plan)

@@ -23,8 +23,10 @@ WBF, NMW, NMS, SOFT_NMS = range(4)
 LINEAR, GAUSSIAN, STANDARD = 1, 2, 3
 """Kinds of NMS, numbered as ensemble-boxes numbers them."""
 
-DIGIT, PASSES = 8, 4
+DIGIT, PASSES = 8, 3
 """Bits that one pass of the radix sort looks at, and how many passes there are."""
+BLOCK = 16
+"""Boxes that NMS compares one with at a time."""
 
 
 kernel: Any = njit(nogil=True, cache=True, error_model="numpy")
@@ -57,8 +59,8 @@ def pairwise_sum(values: np.ndarray, count: int) -> float:
 def by_falling_score(scores: np.ndarray) -> np.ndarray:
     """Row numbers by falling score; equal scores keep their order.
 
-    The bits of floats of one sign are in the order of the floats. A radix sort by their upper half leaves next to
-    nothing for the insertion sort by all of them.
+    The bits of floats of one sign are in the order of the floats. A radix sort by the upper ones leaves next to nothing
+    for the insertion sort by all of them.
 
     Args:
         scores: (n,) float64, none negative or NaN.
@@ -67,16 +69,18 @@ def by_falling_score(scores: np.ndarray) -> np.ndarray:
         (n,) int64.
     """
     count = len(scores)
-    digits = 1 << DIGIT
-    mask = np.uint64(digits - 1)
-    order, other = np.arange(count), np.empty(count, np.int64)
-    keys, other_keys = ~(scores + 0.0).view(np.uint64), np.empty(count, np.uint64)  # + 0.0: there is a -0.0
+    digits, low = 1 << DIGIT, 64 - PASSES * DIGIT
+    mask, row_mask, sign = np.uint64(digits - 1), np.uint64((1 << low) - 1), np.uint64(1 << 63)
+    # A key is the upper bits of a score, flipped, and its row. The sign is left out: there is a -0.0.
+    keys, other = np.empty(count, np.uint64), np.empty(count, np.uint64)
     starts = np.zeros((PASSES, digits), np.int64)
-    for key in keys:
+    bits = scores.view(np.uint64)
+    for row in range(count):
+        keys[row] = ~(bits[row] | row_mask | sign) | np.uint64(row)
         for p in range(PASSES):
-            starts[p, (key >> np.uint64(64 - (PASSES - p) * DIGIT)) & mask] += 1
+            starts[p, (keys[row] >> np.uint64(low + p * DIGIT)) & mask] += 1
     for p in range(PASSES):
-        shift = np.uint64(64 - (PASSES - p) * DIGIT)
+        shift = np.uint64(low + p * DIGIT)
         if count == 0 or starts[p, (keys[0] >> shift) & mask] == count:
             continue
         before = 0
@@ -86,19 +90,16 @@ def by_falling_score(scores: np.ndarray) -> np.ndarray:
             before += here
         for i in range(count):
             digit = (keys[i] >> shift) & mask
-            place = starts[p, digit]
-            starts[p, digit] = place + 1
-            other_keys[place] = keys[i]
-            other[place] = order[i]
-        order, other = other, order
-        keys, other_keys = other_keys, keys
-    for i in range(1, count):
-        if keys[i - 1] > keys[i]:
-            key, row, j = keys[i], order[i], i
-            while j > 0 and keys[j - 1] > key:
-                keys[j], order[j] = keys[j - 1], order[j - 1]
-                j -= 1
-            keys[j], order[j] = key, row
+            other[starts[p, digit]] = keys[i]
+            starts[p, digit] += 1
+        keys, other = other, keys
+    order = np.empty(count, np.int64)
+    for i in range(count):
+        row, j = np.int64(keys[i] & row_mask), i
+        while j > 0 and scores[order[j - 1]] < scores[row]:
+            order[j] = order[j - 1]
+            j -= 1
+        order[j] = row
     return order
 
 
@@ -110,8 +111,8 @@ def by_label(order: np.ndarray, labels: np.ndarray, classes: int) -> tuple[np.nd
         The (n,) rows of label 0, then of label 1 and so on, and the (classes + 1,) places where each label's start.
     """
     starts = np.zeros(classes + 1, np.int64)
-    for label in labels:
-        starts[label + 1] += 1
+    for row in order:
+        starts[labels[row] + 1] += 1
     for label in range(classes):
         starts[label + 1] += starts[label]
     places, rows = starts.copy(), np.empty(len(order), np.int64)
@@ -272,33 +273,66 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
 
 
 @kernel
-def nms(boxes: np.ndarray, iou_thr: float) -> np.ndarray:
-    """Non-maximum suppression of one class.
+def nms(
+    boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, order: np.ndarray, iou_thr: np.ndarray
+) -> np.ndarray:
+    """Non-maximum suppression of one image, class by class.
 
     Args:
-        boxes: (n, 4), xyxy, by falling score. Where they are float32, areas are, as the library has them.
-        iou_thr: a box that overlaps a better one by more is dropped.
+        boxes: (n, 4), xyxy between 0 and 1. Where they are float32, areas are, as the library has them.
+        scores: (n,).
+        labels: (n,) int64.
+        order: rows by falling score.
+        iou_thr: (classes,), a box that overlaps a better one of its class by more is dropped.
 
     Returns:
-        (n,) bool, which boxes to keep.
+        The rows kept, by falling score; those of equal scores by label, and then as they were ordered.
     """
-    kept = np.empty((5, len(boxes)), boxes.dtype)
-    x1, y1, x2, y2, areas = kept[0], kept[1], kept[2], kept[3], kept[4]
+    # Classes stand one after the other, each from a new block on.
+    blocks = np.zeros(len(iou_thr) + 1, np.int64)
+    for row in order:
+        blocks[labels[row] + 1] += 1
+    for label in range(len(iou_thr)):
+        blocks[label + 1] = blocks[label] + (blocks[label + 1] + BLOCK - 1) // BLOCK
+    room = blocks[-1] * BLOCK
+    sides, rows = np.empty((5, room), boxes.dtype), np.empty(room, np.int64)
+    ends = blocks[:-1] * BLOCK
+    for row in order:
+        place = ends[labels[row]]
+        ends[labels[row]] += 1
+        x1, y1, x2, y2 = boxes[row, 0], boxes[row, 1], boxes[row, 2], boxes[row, 3]
+        sides[0, place], sides[1, place], sides[2, place], sides[3, place] = x1, y1, x2, y2
+        sides[4, place] = (x2 - x1) * (y2 - y1)
+        rows[place] = row
     keep = np.zeros(len(boxes), np.bool_)
-    count = 0
-    for row in range(len(boxes)):
-        bx1, by1, bx2, by2 = boxes[row, 0], boxes[row, 1], boxes[row, 2], boxes[row, 3]
-        area = (bx2 - bx1) * (by2 - by1)
-        better = 0
-        for k in range(count):
-            width, height = min(x2[k], bx2) - max(x1[k], bx1), min(y2[k], by2) - max(y1[k], by1)
-            inter = max(width, 0.0) * max(height, 0.0)
-            better += inter / (areas[k] + area - inter) > iou_thr
-        keep[row] = better == 0
-        if keep[row]:
-            x1[count], y1[count], x2[count], y2[count], areas[count] = bx1, by1, bx2, by2, area
-            count += 1
-    return keep
+    dropped = np.zeros(blocks[-1], np.int64)  # a bit for each box of a block
+    sides_of = sides.reshape(5, -1, BLOCK)
+    for label in range(len(iou_thr)):
+        most = iou_thr[label]
+        for place in range(blocks[label] * BLOCK, ends[label]):
+            if (dropped[place // BLOCK] >> (place % BLOCK)) & 1:
+                continue
+            keep[rows[place]] = True
+            x1, y1, x2, y2, area = sides[0, place], sides[1, place], sides[2, place], sides[3, place], sides[4, place]
+            for b in range(place // BLOCK, blocks[label + 1]):
+                bits = 0
+                for i in range(BLOCK):  # of a fixed length and from 0: compiled to vector instructions
+                    width = min(sides_of[2, b, i], x2) - max(sides_of[0, b, i], x1)
+                    height = min(sides_of[3, b, i], y2) - max(sides_of[1, b, i], y1)
+                    inter = max(width, 0.0) * max(height, 0.0)
+                    bits |= (inter / (sides_of[4, b, i] + area - inter) > most) << i
+                dropped[b] |= bits
+    kept, total = np.empty(len(order), np.int64), 0
+    for row in order:  # without a branch, which would be guessed wrong too often
+        kept[total] = row
+        total += keep[row]
+    for i in range(1, total):
+        row, j = kept[i], i
+        while j > 0 and scores[kept[j - 1]] == scores[row] and labels[kept[j - 1]] > labels[row]:
+            kept[j] = kept[j - 1]
+            j -= 1
+        kept[j] = row
+    return kept[:total]
 
 
 @kernel
@@ -361,18 +395,17 @@ def fuse_class(
         found = wbf(boxes, scores, models, label, plan, out_boxes, out_scores)
     elif plan.method == NMW:
         found = nmw(boxes, scores, plan.iou_thr[label], out_boxes, out_scores)
-    else:
+    elif plan.method == SOFT_NMS:
         sunk = scores.copy()
-        if plan.method == NMS:
-            order, keep = np.arange(len(scores)), nms(boxes, plan.iou_thr[label])
-        else:
-            order = soft_nms(boxes, sunk, GAUSSIAN, 0.0, plan.sigma)
-            keep = sunk > plan.soft_thr
+        order = soft_nms(boxes, sunk, GAUSSIAN, 0.0, plan.sigma)
         found = 0
         for i in range(len(scores)):
-            if keep[i]:
+            if sunk[i] > plan.soft_thr:
                 out_boxes[found], out_scores[found] = boxes[order[i]], sunk[i]
                 found += 1
+    else:
+        found = len(scores)
+        out_boxes[:found], out_scores[:found] = boxes, scores
     if plan.decay_sigma > 0:
         order = soft_nms(out_boxes[:found], out_scores[:found], GAUSSIAN, plan.decay_iou_thr, plan.decay_sigma)
         out_boxes[:found] = out_boxes[order]
@@ -381,93 +414,133 @@ def fuse_class(
 
 @kernel
 def gather(
-    image: int,
-    detections: Detections,
+    bboxes: np.ndarray,
+    scores: np.ndarray,
+    labels: np.ndarray,
+    starts: np.ndarray,
+    model: int,
     plan: Plan,
-    out_boxes: np.ndarray,
-    out_scores: np.ndarray,
-    out_models: np.ndarray,
-    out_labels: np.ndarray,
-) -> int:
-    """Collect what the models found in an image, in shares of its size, cut to it, weighted; what is too weak, or
-    without area, is left out. Gives the number of boxes, which stand first in the outputs.
+    found: Detections,
+) -> None:
+    """Add to each image what a model found in it, in shares of its size and cut to it; what is too weak, or without
+    area, is left out.
+
+    Args:
+        bboxes: (n, 4) float64, xyxy in pixels, in any order of the corners.
+        scores: (n,) float64.
+        labels: (n,) int64.
+        starts: (M + 1,) int64, the row where each image's boxes start, and where the last's end.
+        model: its position among the models.
+        plan: how to fuse.
+        found: what is added to.
     """
-    n = 0
-    width, height = detections.sizes[image]
-    for model in range(len(detections.offsets)):
-        for row in range(detections.offsets[model, image], detections.offsets[model, image + 1]):
-            label, score = detections.labels[row], detections.scores[row]
-            if plan.weights[label, model] == 0 or score < plan.skip[label, model]:
+    weights, skip = plan.weights[:, model].copy(), plan.skip[:, model].copy()
+    for image in range(len(found.sizes)):
+        width, height = found.sizes[image]
+        first, end, n = starts[image], starts[image + 1], found.ends[image]
+        # A loop of its own, which is compiled to vector instructions.
+        pixels, shares = bboxes[first:end].reshape(-1), found.shares[n : n + end - first].reshape(-1)
+        for i in range(len(pixels)):
+            shares[i] = min(max(pixels[i] / (height if i & 1 else width), 0.0), 1.0)
+        of_image, image_scores = labels[first:end], scores[first:end]
+        for i in range(end - first):
+            label, score = of_image[i], image_scores[i]
+            if score < skip[label]:
                 continue
-            x1, x2 = detections.bboxes[row, 0] / width, detections.bboxes[row, 2] / width
-            y1, y2 = detections.bboxes[row, 1] / height, detections.bboxes[row, 3] / height
-            x1, x2 = min(max(min(x1, x2), 0.0), 1.0), min(max(max(x1, x2), 0.0), 1.0)
-            y1, y2 = min(max(min(y1, y2), 0.0), 1.0), min(max(max(y1, y2), 0.0), 1.0)
+            x1, y1, x2, y2 = shares[4 * i], shares[4 * i + 1], shares[4 * i + 2], shares[4 * i + 3]
+            x1, y1, x2, y2 = min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
             if (x2 - x1) * (y2 - y1) == 0.0:
                 continue
-            out_boxes[n, 0], out_boxes[n, 1], out_boxes[n, 2], out_boxes[n, 3] = x1, y1, x2, y2
-            out_scores[n] = score * plan.weights[label, model] / plan.divisors[label]
-            out_models[n], out_labels[n] = model, label
+            found.shares[n, 0], found.shares[n, 1], found.shares[n, 2], found.shares[n, 3] = x1, y1, x2, y2
+            found.scores[n] = score * weights[label] / plan.divisors[label]
+            found.models[n], found.labels[n] = model, label
             n += 1
-    return n
+        found.ends[image] = n
 
 
 @kernel
-def fuse_images(detections: Detections, plan: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def fuse_classes(
+    boxes: np.ndarray, scores: np.ndarray, models: np.ndarray, labels: np.ndarray, order: np.ndarray, plan: Plan
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Fuse one image, class by class.
+
+    Args:
+        boxes: (n, 4) float64, xyxy between 0 and 1.
+        scores: (n,) float64, times the model's weight.
+        models: (n,) int64.
+        labels: (n,) int64.
+        order: rows by falling score.
+        plan: how to fuse.
+
+    Returns:
+        The fused boxes, scores and labels, label after label.
+    """
+    count = len(order)
+    rows, starts = by_label(order, labels, len(plan.weights))
+    of_class, class_scores, class_models = np.empty((count, 4)), np.empty(count), np.empty(count, np.int64)
+    fused_boxes, fused_scores, fused_labels = np.empty((count, 4)), np.empty(count), np.empty(count, np.int64)
+    fused = 0
+    for label in range(len(plan.weights)):
+        here = rows[starts[label] : starts[label + 1]]
+        m = len(here)
+        if m == 0:
+            continue
+        for i in range(m):
+            row = here[i]
+            of_class[i, 0], of_class[i, 1] = boxes[row, 0], boxes[row, 1]
+            of_class[i, 2], of_class[i, 3] = boxes[row, 2], boxes[row, 3]
+            class_scores[i], class_models[i] = scores[row], models[row]
+        found = fuse_class(
+            of_class[:m],
+            class_scores[:m],
+            class_models[:m],
+            label,
+            plan,
+            fused_boxes[fused:],
+            fused_scores[fused:],
+        )
+        fused_labels[fused : fused + found] = label
+        fused += found
+    return fused_boxes[:fused], fused_scores[:fused], fused_labels[:fused]
+
+
+@kernel
+def fuse_images(found: Detections, plan: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Fuse what the models found in each image.
 
     Returns:
         (M,) boxes an image, and the fused boxes in pixels (n, 4), scores (n,) and labels (n,), each image's by falling
         score.
     """
-    images = len(detections.sizes)
+    images = len(found.sizes)
     counts = np.zeros(images, np.int64)
-    largest = room = 0
+    room = 0
     for image in range(images):
-        n = (detections.offsets[:, image + 1] - detections.offsets[:, image]).sum()
-        largest, room = max(largest, n), room + min(n, plan.most)
-    boxes, scores = np.empty((largest, 4)), np.empty(largest)
-    models, labels = np.empty(largest, np.int64), np.empty(largest, np.int64)
-    of_class, class_scores, class_models = np.empty((largest, 4)), np.empty(largest), np.empty(largest, np.int64)
-    fused_boxes, fused_scores, fused_labels = np.empty((largest, 4)), np.empty(largest), np.empty(largest, np.int64)
+        room += min(found.ends[image] - found.starts[image], plan.most)
     out_boxes, out_scores, out_labels = np.empty((room, 4)), np.empty(room), np.empty(room, np.int64)
     written = 0
     for image in range(images):
-        n = gather(image, detections, plan, boxes, scores, models, labels)
-        rows, starts = by_label(by_falling_score(scores[:n]), labels[:n], len(plan.weights))
-        fused = 0
-        for label in range(len(plan.weights)):
-            here = rows[starts[label] : starts[label + 1]]
-            m = len(here)
-            if m == 0:
-                continue
-            for i in range(m):
-                row = here[i]
-                of_class[i, 0], of_class[i, 1] = boxes[row, 0], boxes[row, 1]
-                of_class[i, 2], of_class[i, 3] = boxes[row, 2], boxes[row, 3]
-                class_scores[i], class_models[i] = scores[row], models[row]
-            found = fuse_class(
-                of_class[:m],
-                class_scores[:m],
-                class_models[:m],
-                label,
-                plan,
-                fused_boxes[fused:],
-                fused_scores[fused:],
-            )
-            for i in range(fused, fused + found):
-                if fused_scores[i] >= plan.final_thr[label]:
-                    for j in range(4):
-                        fused_boxes[fused, j] = fused_boxes[i, j]
-                    fused_scores[fused] = fused_scores[i]
-                    fused_labels[fused] = label
-                    fused += 1
-        order = by_falling_score(fused_scores[:fused])[: plan.most]
-        width, height = detections.sizes[image]
+        first, end = found.starts[image], found.ends[image]
+        boxes, scores, labels = found.shares[first:end], found.scores[first:end], found.labels[first:end]
+        order = by_falling_score(scores)
+        if plan.method == NMS:
+            order = nms(boxes, scores, labels, order, plan.iou_thr)
+        if plan.method != NMS or plan.decay_sigma > 0:
+            boxes, scores, labels = fuse_classes(boxes, scores, found.models[first:end], labels, order, plan)
+            order = by_falling_score(scores)
+        width, height = found.sizes[image]
+        first = written
         for row in order:
-            out_boxes[written, 0], out_boxes[written, 1] = fused_boxes[row, 0] * width, fused_boxes[row, 1] * height
-            out_boxes[written, 2], out_boxes[written, 3] = fused_boxes[row, 2] * width, fused_boxes[row, 3] * height
-            out_scores[written], out_labels[written] = fused_scores[row], fused_labels[row]
+            if written - first == plan.most:
+                break
+            if scores[row] < plan.final_thr[labels[row]]:
+                continue
+            # An average in float32 may end a hair beyond the border that all its boxes lie on.
+            x1, y1 = min(boxes[row, 0], plan.border), min(boxes[row, 1], plan.border)
+            x2, y2 = min(boxes[row, 2], plan.border), min(boxes[row, 3], plan.border)
+            out_boxes[written, 0], out_boxes[written, 1] = x1 * width, y1 * height
+            out_boxes[written, 2], out_boxes[written, 3] = x2 * width, y2 * height
+            out_scores[written], out_labels[written] = scores[row], labels[row]
             written += 1
-        counts[image] = len(order)
+        counts[image] = written - first
     return counts, out_boxes[:written].copy(), out_scores[:written].copy(), out_labels[:written].copy()

@@ -10,19 +10,23 @@ from mmdet_trash.fusion.settings import CONF_TYPES, METHODS, FusionSettings
 
 
 class Detections(NamedTuple):
-    """The boxes of T models in M images, model after model and each by image.
+    """The boxes of all models in M images, ready to be fused: image after image, and in an image model after model.
 
     Attributes:
-        offsets: (T, M + 1) int64, the rows where each image's boxes of each model start.
-        bboxes: (N, 4) float64, xyxy in pixels.
-        scores: (N,) float64.
+        starts: (M,) int64, the row where each image's boxes start.
+        ends: (M,) int64, the row behind its last; there is room up to the next start.
+        shares: (N, 4) float64, xyxy in shares of the image's size.
+        scores: (N,) float64, times the model's weight.
+        models: (N,) int64.
         labels: (N,) int64.
         sizes: (M, 2) float64, width and height in pixels.
     """
 
-    offsets: np.ndarray
-    bboxes: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+    shares: np.ndarray
     scores: np.ndarray
+    models: np.ndarray
     labels: np.ndarray
     sizes: np.ndarray
 
@@ -35,7 +39,7 @@ class Plan(NamedTuple):
         rule: how WBF scores a cluster, `AVG` to `NOISY_OR`.
         weights: (C, T) float64, which scores are multiplied by; 0 leaves a model out.
         divisors: (C,) float64, which scores are then divided by.
-        skip: (C, T) float64, boxes of a lower score are left out.
+        skip: (C, T) float64, boxes of a lower score are left out; infinite where the weight is 0.
         iou_thr: (C,) float64.
         final_thr: (C,) float64, fused boxes of a lower score are left out.
         allows_overflow: whether `AVG` may pass 1.
@@ -46,6 +50,7 @@ class Plan(NamedTuple):
         decay_sigma: sigma of the soft-NMS that the fused boxes go through; 0 for none.
         decay_iou_thr: the overlap above which it works.
         most: fused boxes an image at most.
+        border: where fused boxes are cut, in shares of the image's size.
     """
 
     method: int
@@ -63,6 +68,7 @@ class Plan(NamedTuple):
     decay_sigma: float
     decay_iou_thr: float
     most: int
+    border: float
 
 
 def make_plan(settings: FusionSettings, models: int, classes: int) -> Plan:
@@ -86,7 +92,7 @@ def make_plan(settings: FusionSettings, models: int, classes: int) -> Plan:
         rule=CONF_TYPES.index(settings.conf_type),
         weights=weights,
         divisors=divisors,
-        skip=np.tile(skip, (classes, 1)),
+        skip=np.where(weights > 0, skip, np.inf),
         iou_thr=_spread("iou_thr", settings.iou_thr, classes, "classes"),
         final_thr=_spread("score_thr", settings.score_thr, classes, "classes"),
         allows_overflow=settings.allows_overflow,
@@ -97,6 +103,7 @@ def make_plan(settings: FusionSettings, models: int, classes: int) -> Plan:
         decay_sigma=float(settings.decay_sigma or 0),
         decay_iou_thr=float(settings.decay_iou_thr),
         most=settings.max_per_img or np.iinfo(np.int64).max,
+        border=1.0,
     )
 
 

@@ -63,7 +63,7 @@ def _fuse_image(models: Sequence[Predictions], settings: FusionSettings, plan: P
         return np.zeros((0, 4)), np.zeros(0), np.zeros(0)
     boxes, scores, labels = (np.concatenate(parts) for parts in zip(*results, strict=True))
     order = np.argsort(-scores, kind="stable")[: plan.most]
-    return boxes[order] * size, scores[order], labels[order]
+    return boxes[order].clip(max=plan.border) * size, scores[order], labels[order]
 
 
 def _call(

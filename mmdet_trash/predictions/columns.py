@@ -68,7 +68,8 @@ class Predictions:
     """Detections of a set of images.
 
     Rows are sorted by image; within an image they keep the order they came in. An image without a row has no
-    detection, which is a prediction too.
+    detection, which is a prediction too. Columns are taken as they are and become read-only: `from_columns` sorts and
+    checks those that may need it.
 
     Attributes:
         images: the M images, with or without detections.
@@ -83,6 +84,10 @@ class Predictions:
     labels: np.ndarray
     scores: np.ndarray
     bboxes: np.ndarray
+
+    def __post_init__(self) -> None:
+        for name in _COLUMNS:
+            getattr(self, name).setflags(write=False)
 
     @classmethod
     def from_columns(
@@ -120,7 +125,7 @@ class Predictions:
         else:
             order = np.argsort(index, kind="stable")
             columns = {name: np.take(column, order, axis=0) for name, column in columns.items()}
-        return cls(images, **{name: _read_only(column) for name, column in columns.items()})
+        return cls(images, **columns)
 
     @classmethod
     def concat(cls, parts: Sequence[Predictions]) -> Predictions:
@@ -139,7 +144,7 @@ class Predictions:
             return parts[0]
         columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS}
         order = np.argsort(columns["image_index"], kind="stable")
-        return cls(images, **{name: _read_only(column[order]) for name, column in columns.items()})
+        return cls(images, **{name: column[order] for name, column in columns.items()})
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -153,7 +158,7 @@ class Predictions:
         """The images at positions `first` to `last` - 1 and their rows, which are not copied."""
         rows = slice(self.of_image(first).start, self.of_image(last - 1).stop)
         columns = {name: getattr(self, name)[rows] for name in _COLUMNS}
-        columns["image_index"] = _read_only(columns["image_index"] - first)
+        columns["image_index"] = columns["image_index"] - first
         return Predictions(self.images.part(first, last), **columns)
 
     def select(self, keep: np.ndarray) -> Predictions:
@@ -183,7 +188,7 @@ class Predictions:
         return self if keep.all() else self._take(keep)
 
     def _take(self, rows: np.ndarray) -> Predictions:
-        return Predictions(self.images, **{name: _read_only(getattr(self, name)[rows]) for name in _COLUMNS})
+        return Predictions(self.images, **{name: getattr(self, name)[rows] for name in _COLUMNS})
 
 
 def from_annotations(coco: dict[str, Any]) -> Predictions:
@@ -196,11 +201,6 @@ def from_annotations(coco: dict[str, Any]) -> Predictions:
     labels = np.searchsorted(images.category_ids, [a["category_id"] for a in annotations])
     index = [position[a["image_id"]] for a in annotations]
     return Predictions.from_columns(images, index, labels, np.ones(len(boxes)), boxes)
-
-
-def _read_only(column: np.ndarray) -> np.ndarray:
-    column.setflags(write=False)
-    return column
 
 
 def _check_range(name: str, column: np.ndarray, end: int) -> None:

@@ -68,11 +68,15 @@ def test_overlap_is_the_shared_share_of_the_union() -> None:
 
 def test_what_nms_keeps_does_not_overlap_and_covers_what_it_drops() -> None:
     rng = np.random.default_rng(3)
+    iou_thr = np.linspace(0.3, 0.7, 5)
     for _ in range(200):
-        lists = random_lists(rng, inside=True)
-        boxes = np.concatenate(lists[0])[np.argsort(-np.concatenate(lists[1]))]
-        keep = kernels.nms(boxes, 0.5)
-        overlaps = np.array([[kernels.overlap(a, b) for b in boxes] for a in boxes]).reshape(len(boxes), len(boxes))
-        for row in range(len(boxes)):
-            better = np.flatnonzero(keep[:row])
-            assert keep[row] == (not (overlaps[row, better] > 0.5).any())
+        boxes, scores, labels = map(np.concatenate, random_lists(rng, inside=True))
+        labels, scores = labels.astype(np.int64) % 5, scores.round(1)
+        order = np.argsort(-scores, kind="stable")
+        kept = kernels.nms(boxes, scores, labels, order, iou_thr)
+        expected: list[int] = []
+        for row in order:
+            better = [k for k in expected if labels[k] == labels[row]]
+            if all(kernels.overlap(boxes[row], boxes[k]) <= iou_thr[labels[row]] for k in better):
+                expected.append(row)
+        assert kept.tolist() == sorted(expected, key=lambda row: (-scores[row], labels[row]))
