@@ -95,7 +95,7 @@ def by_falling_score(scores: np.ndarray) -> np.ndarray:
         keys, other = other, keys
     order = np.empty(count, np.int64)
     for i in range(count):
-        row, j = np.int64(keys[i] & row_mask), i
+        row, j = int(keys[i] & row_mask), i
         while j > 0 and scores[order[j - 1]] < scores[row]:
             order[j] = order[j - 1]
             j -= 1
