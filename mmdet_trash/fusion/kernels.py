@@ -6,7 +6,7 @@ join, where the library sums a cluster anew. And equal scores keep their order (
 follow an unstable sort.
 
 All compiled functions stand in this file: numba renews its cache when the file of the called function changes, and
-does not look at others.
+does not look at others. A cache of before must still find `Detections` and `Plan` under their names.
 """
 
 from typing import Any

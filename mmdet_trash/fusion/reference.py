@@ -30,7 +30,7 @@ def fuse_images(
     if ours:
         raise InputError(f"backend reference does not know {ours[0]}; backend numba does")
     results = [_fuse_image(models, settings, plan, image) for image in range(len(models[0].images))]
-    nothing = (np.zeros((0, 4)), np.zeros(0), np.zeros(0))
+    nothing = (np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64))
     boxes, scores, labels = (np.concatenate(parts) for parts in zip(nothing, *results, strict=True))
     return np.array([len(found) for _, found, _ in results], np.int64), boxes, scores, labels
 
@@ -60,10 +60,10 @@ def _fuse_image(models: Sequence[Predictions], settings: FusionSettings, plan: P
         keep = found[1] >= plan.final_thr[label]
         results.append([np.asarray(column, np.float64)[keep] for column in found])
     if not results:
-        return np.zeros((0, 4)), np.zeros(0), np.zeros(0)
+        return np.zeros((0, 4)), np.zeros(0), np.zeros(0, np.int64)
     boxes, scores, labels = (np.concatenate(parts) for parts in zip(*results, strict=True))
     order = np.argsort(-scores, kind="stable")[: plan.most]
-    return boxes[order].clip(max=plan.border) * size, scores[order], labels[order]
+    return boxes[order].clip(max=plan.border) * size, scores[order], labels[order].astype(np.int64)
 
 
 def _call(

@@ -120,3 +120,4 @@ def assert_same_predictions(expected: Predictions, found: Predictions, what: obj
     assert expected.images.same_as(found.images), what
     for name in ("image_index", "labels", "scores", "bboxes"):
         np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=f"{name} {what}")
+        assert getattr(found, name).dtype == getattr(expected, name).dtype, (name, what)
