@@ -18,6 +18,7 @@ from measure import case, median_seconds
 from mmdet_trash.annotations import load_annotations
 from mmdet_trash.cli import positive, run
 from mmdet_trash.datasets.folds import Folds, balance, stratified_folds
+from mmdet_trash.predictions import from_annotations
 
 LEAST = (1, 2, 4, 8)
 
@@ -63,11 +64,9 @@ def main() -> None:
 
 def has_labels(coco: dict) -> np.ndarray:
     """(M, 4 C) int64, whether an image has so many boxes of a class."""
-    position = {image["id"]: index for index, image in enumerate(coco["images"])}
-    label = {category: index for index, category in enumerate(sorted(c["id"] for c in coco["categories"]))}
-    counts = np.zeros((len(position), len(label)), np.int64)
-    for annotation in coco["annotations"]:
-        counts[position[annotation["image_id"]], label[annotation["category_id"]]] += 1
+    boxes = from_annotations(coco)
+    counts = np.zeros((len(boxes.images), len(boxes.images.classes)), np.int64)
+    np.add.at(counts, (boxes.image_index, boxes.labels), 1)
     return np.concatenate([counts >= least for least in LEAST], axis=1).astype(np.int64)
 
 

@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -63,6 +63,17 @@ def check_writable(path: str | os.PathLike[str]) -> None:
             pass
     except OSError as error:
         raise OSError(error.errno, f"cannot write here: {error.strerror}", str(path)) from error
+
+
+def check_no_input(out: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str]]) -> None:
+    """Refuse to write over a file that is read, by a link too.
+
+    Raises:
+        InputError: when `out` is one of the inputs.
+    """
+    for path in inputs:
+        if Path(out).resolve() == Path(path).resolve():
+            raise InputError(f"{out}: is the input {path}, a new file is right")
 
 
 @contextmanager

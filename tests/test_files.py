@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mmdet_trash.errors import InputError
-from mmdet_trash.files import alone, atomic_write, check_writable, read_json, read_yaml
+from mmdet_trash.files import alone, atomic_write, check_no_input, check_writable, read_json, read_yaml
 
 
 def test_text_is_utf8_with_newlines_as_given(tmp_path: Path) -> None:
@@ -176,3 +176,13 @@ def test_what_is_no_yaml_or_would_execute_something_is_refused(content, message,
 def test_yaml_is_read_as_plain_values(tmp_path):
     (tmp_path / "x.yaml").write_text("a: [1, 2.5, müll]\nb: {c: null}\n")
     assert read_yaml(tmp_path / "x.yaml") == {"a": [1, 2.5, "müll"], "b": {"c": None}}
+
+
+def test_an_input_is_not_written_over(tmp_path: Path) -> None:
+    (tmp_path / "epoch_2.pth").touch()
+    (tmp_path / "last.pth").symlink_to("epoch_2.pth")
+    inputs = [str(tmp_path / "epoch_1.pth"), str(tmp_path / "epoch_2.pth")]
+    for out in ("epoch_2.pth", "last.pth", "../" + tmp_path.name + "/epoch_1.pth"):
+        with pytest.raises(InputError, match=r"pth: is the input \S+epoch_\d\.pth, a new file is right"):
+            check_no_input(str(tmp_path / out), inputs)
+    check_no_input(str(tmp_path / "average.pth"), inputs)

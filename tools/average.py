@@ -5,7 +5,7 @@ import argparse
 from pathlib import Path
 
 from mmdet_trash.cli import run
-from mmdet_trash.files import check_writable
+from mmdet_trash.files import check_no_input, check_writable
 
 
 def parse_args() -> argparse.Namespace:
@@ -25,10 +25,10 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     # Imported late: torch takes its time, and --help has none of it.
-    from mmdet_trash.engine.averaging import average_checkpoints, check_out, write_checkpoint
+    from mmdet_trash.engine.averaging import average_checkpoints, write_checkpoint
     from mmdet_trash.engine.checkpoint import trained_classes
 
-    check_out(args.out, args.checkpoints)
+    check_no_input(args.out, args.checkpoints)
     check_writable(args.out)
     checkpoint = average_checkpoints(args.checkpoints, args.weights, args.raw)
     write_checkpoint(checkpoint, args.out)

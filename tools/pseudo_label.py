@@ -3,13 +3,12 @@
 
 import argparse
 import json
-from pathlib import Path
 
 import numpy as np
 
 from mmdet_trash.cli import run
 from mmdet_trash.errors import InputError
-from mmdet_trash.files import atomic_write, check_writable
+from mmdet_trash.files import atomic_write, check_no_input, check_writable
 
 
 def parse_args() -> argparse.Namespace:
@@ -53,8 +52,7 @@ def main() -> None:
         raise InputError(f"--fold {args.fold}: 0 or more is right")
     rule = LabelRule(tuple(args.score_thr), args.doubt_thr, args.max_doubtful)
     reader_for(args.predictions)
-    if Path(args.out).resolve() in (Path(args.ann).resolve(), Path(args.predictions).resolve()):
-        raise InputError(f"{args.out}: is an input, --out names another file")
+    check_no_input(args.out, (args.ann, args.predictions))
     check_writable(args.out)
     coco = load_unlabelled(args.ann)
     predictions = read_predictions(args.predictions, ImageTable.from_coco(coco), args.trust_pickle)

@@ -155,17 +155,6 @@ def kind_of(tensor: Tensor) -> str:
     return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
 
 
-def check_out(out: str, paths: Sequence[str]) -> None:
-    """Refuse to write over a checkpoint that is read, by a link too.
-
-    Raises:
-        InputError: when it is one.
-    """
-    for path in paths:
-        if Path(out).resolve() == Path(path).resolve():
-            raise InputError(f"{out}: is the input {path}, a new file is right")
-
-
 def write_checkpoint(checkpoint: dict[str, Any], path: str | os.PathLike[str]) -> None:
     """Write a checkpoint, whole or not at all. The same content gives the same bytes."""
     content = io.BytesIO()  # torch wraps what a file raises; here a full disk stays an OSError

@@ -113,9 +113,8 @@ def start(run: KFold, resume: bool) -> None:
         InputError: when a fold's files or the config cannot be used, the work dir holds a run and `resume` is False,
             or it holds one of other inputs, naming the first difference.
     """
-    for part in ("train", "val"):
-        if len(fold_files(run.folds_dir, part)) != len(run.jobs):
-            raise InputError(f"{run.folds_dir}: has not as many train_fold as val_fold files")
+    if len(fold_files(run.folds_dir, "train")) != len(run.jobs):
+        raise InputError(f"{run.folds_dir}: has not as many train_fold as val_fold files")
     inputs = run.inputs()
     ImageTable.from_coco(load_annotations(run.test_file))
     check_writable(run.work_dir / RECORD)

@@ -276,7 +276,7 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
 def nms(
     boxes: np.ndarray, scores: np.ndarray, labels: np.ndarray, order: np.ndarray, iou_thr: np.ndarray
 ) -> np.ndarray:
-    """Non-maximum suppression of one image, class by class.
+    """Greedy non-maximum suppression of one image, class by class.
 
     Args:
         boxes: (n, 4), xyxy between 0 and 1. Where they are float32, areas are, as the library has them.
@@ -403,7 +403,7 @@ def fuse_class(
             if sunk[i] > plan.soft_thr:
                 out_boxes[found], out_scores[found] = boxes[order[i]], sunk[i]
                 found += 1
-    else:
+    else:  # NMS, which left no more than it keeps
         found = len(scores)
         out_boxes[:found], out_scores[:found] = boxes, scores
     if plan.decay_sigma > 0:

@@ -10,7 +10,7 @@ from mmengine.hooks import EMAHook
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from mmdet_trash.engine.averaging import average_checkpoints, check_out, shares_of, write_checkpoint
+from mmdet_trash.engine.averaging import average_checkpoints, shares_of, write_checkpoint
 from mmdet_trash.engine.checkpoint import load_local, load_weights
 from mmdet_trash.errors import InputError
 
@@ -247,13 +247,3 @@ def test_raw_weights_need_an_ema(save, ema):
 def test_weights_that_do_not_fit_are_one_line(weights, message):
     with pytest.raises(InputError, match=f"--weights: {message}"):
         shares_of(weights, 2)
-
-
-def test_an_input_is_not_written_over(tmp_path):
-    (tmp_path / "epoch_2.pth").touch()
-    (tmp_path / "last.pth").symlink_to("epoch_2.pth")
-    inputs = [str(tmp_path / "epoch_1.pth"), str(tmp_path / "epoch_2.pth")]
-    for out in ("epoch_2.pth", "last.pth", "../" + tmp_path.name + "/epoch_1.pth"):
-        with pytest.raises(InputError, match=r"pth: is the input \S+epoch_\d\.pth, a new file is right"):
-            check_out(str(tmp_path / out), inputs)
-    check_out(str(tmp_path / "average.pth"), inputs)

@@ -99,6 +99,18 @@ def make(demo, synthetic, tmp_path):
     return make
 
 
+def stop_in(trial, trainings, search, trials, **options):
+    """Start a search that is stopped as by kill -9: the trial that was training stays running in the database."""
+
+    def before(number):
+        if number == trial:
+            raise KeyboardInterrupt
+
+    trainings.before = before
+    with pytest.raises(KeyboardInterrupt):
+        run_search(search, trials, **options)
+
+
 def states(study):
     return [trial.state.name for trial in study.trials]
 
@@ -157,15 +169,7 @@ def test_without_pruning_every_trial_is_complete(make, trainings):
 
 
 def test_a_stopped_search_goes_on_where_it_was(make, trainings):
-    """As after kill -9: the trial that was training is left as running in the database."""
-
-    def stop(number):
-        if number == 3:
-            raise KeyboardInterrupt
-
-    trainings.before = stop
-    with pytest.raises(KeyboardInterrupt):
-        run_search(make(), 7, seed=5, prune=False)
+    stop_in(3, trainings, make(), 7, seed=5, prune=False)
     assert len(trainings.cfgs) == 4
     study = optuna.load_study(study_name="search", storage=f"sqlite:///{make().work_dir}/study.db")
     assert states(study) == ["COMPLETE"] * 3 + ["RUNNING"]
@@ -184,13 +188,7 @@ def test_a_stopped_search_goes_on_where_it_was(make, trainings):
 
 
 def test_a_kill_during_a_resume_loses_nothing_and_doubles_nothing(make, trainings, monkeypatch):
-    def stop(number):
-        if number == 2:
-            raise KeyboardInterrupt
-
-    trainings.before = stop
-    with pytest.raises(KeyboardInterrupt):
-        run_search(make(), 4)
+    stop_in(2, trainings, make(), 4)
     with monkeypatch.context() as patch:
 
         def killed(*args, **kwargs):
@@ -208,13 +206,7 @@ def test_a_kill_during_a_resume_loses_nothing_and_doubles_nothing(make, training
 
 
 def test_a_search_stopped_in_its_first_trial_still_begins_with_the_config(make, trainings):
-    def stop(number):
-        if number == 0:
-            raise KeyboardInterrupt
-
-    trainings.before = stop
-    with pytest.raises(KeyboardInterrupt):
-        run_search(make(), 2)
+    stop_in(0, trainings, make(), 2)
     study = run_search(make(), 2, resume=True)
     assert states(study) == ["COMPLETE"] * 2
     assert trainings.tried[:2] == [(1e-3, 8)] * 2

@@ -94,5 +94,5 @@ def test_a_labelled_file_or_another_ending_or_an_input_as_output_is_one_line(too
     assert "unknown ending for predictions" in tool("pseudo_label", "a.txt", "--ann", ann, "--out", out).err
     before = ann.read_bytes()
     result = tool("pseudo_label", path, "--ann", ann, "--out", tmp_path / "out" / ".." / "test.json")
-    assert result.err == f"error: {tmp_path}/out/../test.json: is an input, --out names another file\n"
+    assert result.err == f"error: {tmp_path}/out/../test.json: is the input {ann}, a new file is right\n"
     assert (ann.read_bytes(), out.exists()) == (before, False)
