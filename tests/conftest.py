@@ -14,7 +14,7 @@ from mmdet_trash.datasets.synthetic import write_dataset
 
 ROOT = Path(__file__).resolve().parent.parent
 # Small networks on two cores: more threads only wait for each other, and runs would not be the same twice.
-os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The same examples in every run, however busy the machine is.
 settings.register_profile("tests", derandomize=True, deadline=None)
 settings.load_profile("tests")
