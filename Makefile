@@ -8,7 +8,7 @@ RUN := .venv/bin/python
 .PHONY: demo test lint clean
 
 demo: $(READY)
-	$(RUN) tools/make_synthetic.py --out $(WORK_DIR)/data --images 260 --test-images 40 --overwrite
+	$(RUN) tools/make_synthetic.py --out $(WORK_DIR)/data --images 240 --test-images 40 --overwrite
 	$(RUN) tools/kfold.py --ann $(WORK_DIR)/data/train.json --out-dir $(WORK_DIR)/folds --folds 2
 	$(RUN) tools/train_kfold.py configs/demo/cascade-rcnn_tiny.py --data-root $(WORK_DIR)/data --folds-dir $(WORK_DIR)/folds --work-dir $(WORK_DIR) --jobs 2 --resume --from-scratch --test-gt $(WORK_DIR)/data/test_truth.json
 	$(RUN) tools/browse.py $(WORK_DIR)/data/test.json --predictions $(WORK_DIR)/submission.csv --out $(WORK_DIR)/detections.png
