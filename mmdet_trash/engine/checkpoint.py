@@ -3,6 +3,7 @@
 import pickle
 import re
 import urllib.error
+import urllib.parse
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,6 +14,7 @@ from mmengine.dist import barrier, get_local_rank
 from mmengine.logging import HistoryBuffer
 from mmengine.runner.checkpoint import CheckpointLoader
 
+from mmdet_trash.engine.pickled_weights import load_pickled_weights
 from mmdet_trash.errors import InputError
 
 OTHER_SCHEMES = (
@@ -52,6 +54,8 @@ def _safe_globals() -> list[Any]:
 def load_local(filename: str, map_location: Any = "cpu") -> dict[str, Any]:
     """Load a checkpoint file; nothing in it is executed.
 
+    Of a model of YOLOv7's or YOLOv5's own code, as their releases hold one, the weights are taken.
+
     Raises:
         InputError: when it is missing, cut short, or holds more than weights and MMEngine's own records.
     """
@@ -63,6 +67,8 @@ def load_local(filename: str, map_location: Any = "cpu") -> dict[str, Any]:
             checkpoint = torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
         found = re.search(r"GLOBAL (getattr\(.*\)|\S+)", str(error))
+        if found and found[1].startswith("models."):
+            return {"state_dict": load_pickled_weights(path)}
         reason = f"it holds more than weights: {found[1]}" if found else "it is no checkpoint"
         raise InputError(f"{path}: not loaded, since {reason}") from None
     except (RuntimeError, EOFError, OSError) as error:
@@ -89,7 +95,13 @@ def load_url(filename: str, map_location: Any = "cpu") -> dict[str, Any]:
                 "train without initial weights: --from-scratch"
             ) from None
         except (pickle.UnpicklingError, RuntimeError, EOFError):
-            raise InputError(f"{filename}: what was fetched is no checkpoint; is there a proxy in between?") from None
+            fetched = Path(torch.hub.get_dir(), "checkpoints", Path(urllib.parse.urlparse(filename).path).name)
+            try:
+                return load_local(str(fetched), map_location)
+            except InputError:
+                raise InputError(
+                    f"{filename}: what was fetched is no checkpoint; is there a proxy in between?"
+                ) from None
 
     checkpoint = failure = None
     if get_local_rank() == 0:

@@ -20,6 +20,7 @@ from mmdet_trash.engine.checkpoint import (
 )
 from mmdet_trash.errors import InputError
 from tests.models.tiny_detectors import build, tiny_cfg, without_supervision
+from tests.release_files import save_release
 
 
 def test_what_mmengine_saves_is_loaded(tmp_path):
@@ -89,6 +90,22 @@ def test_without_a_network_one_line_says_what_to_do(monkeypatch):
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", refuse)
     with pytest.raises(InputError, match=r"resnet50\.pth: cannot be fetched \(no route\); .*--from-scratch"):
         load_url("https://example.org/resnet50.pth")
+
+
+def test_the_weights_of_a_released_model_are_taken(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+    weights = {"model.0.conv.weight": torch.ones(2, 3, 1, 1)}
+    path = save_release(weights, tmp_path / "yolov7.pt")
+    for loaded in (load_local(path), load_url(f"file://{path}")):
+        assert loaded["state_dict"].keys() == weights.keys()
+        assert torch.equal(loaded["state_dict"]["model.0.conv.weight"], torch.ones(2, 3, 1, 1))
+
+
+def test_what_was_fetched_and_is_no_checkpoint_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+    (tmp_path / "page.pth").write_text("<html>log in</html>")
+    with pytest.raises(InputError, match=r"page\.pth: what was fetched is no checkpoint"):
+        load_url(f"file://{tmp_path}/page.pth")
 
 
 def test_the_latest_checkpoint_is_the_last_one_written(tmp_path):

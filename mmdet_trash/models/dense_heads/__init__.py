@@ -1,5 +1,6 @@
 """One-stage heads."""
 
 from mmdet_trash.models.dense_heads.consistent_dense_heads import ATSSHead, FCOSHead, RetinaHead
+from mmdet_trash.models.dense_heads.yolov7_head import YOLOv7Head
 
-__all__ = ["ATSSHead", "FCOSHead", "RetinaHead"]
+__all__ = ["ATSSHead", "FCOSHead", "RetinaHead", "YOLOv7Head"]

@@ -1,5 +1,15 @@
 """Detectors."""
 
 from mmdet_trash.models.detectors.with_laterals import ATSS, FCOS, CascadeRCNN, FasterRCNN, MaskRCNN, RetinaNet
+from mmdet_trash.models.detectors.yolov7 import YOLOv7, convert_official_state_dict
 
-__all__ = ["ATSS", "FCOS", "CascadeRCNN", "FasterRCNN", "MaskRCNN", "RetinaNet"]
+__all__ = [
+    "ATSS",
+    "FCOS",
+    "CascadeRCNN",
+    "FasterRCNN",
+    "MaskRCNN",
+    "RetinaNet",
+    "YOLOv7",
+    "convert_official_state_dict",
+]
