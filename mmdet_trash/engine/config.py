@@ -129,6 +129,11 @@ def set_classes(cfg: Config, classes: tuple[str, ...], loader: str, source: str)
                 f"({', '.join(classes)})"
             )
         dataset.metainfo = {**(dataset.get("metainfo") or {}), "classes": classes}
+    set_heads(cfg, classes)
+
+
+def set_heads(cfg: Config, classes: tuple[str, ...]) -> None:
+    """Give the model's heads as many classes."""
     changed = False
     for node in walk(cfg.model):
         if node.get("num_classes") not in (None, len(classes)):

@@ -70,6 +70,17 @@ def build_train_dataset(cfg: Config) -> Any:
     return dataset
 
 
+def build_model(cfg: Config) -> torch.nn.Module:
+    """Build the model alone, its weights as they happen to be.
+
+    Raises:
+        InputError: as :func:`build_runner`.
+    """
+    import_modules_from_strings(**cfg.get("custom_imports", {"imports": []}))
+    with DefaultScope.overwrite_default_scope(cfg.get("default_scope", registry_module.SCOPE)), config_mistakes():
+        return registry_module.MODELS.build(cfg.model)
+
+
 @contextmanager
 def config_mistakes() -> Iterator[None]:
     """Turn a look-up of an unknown `type`, or an argument that a type does not take, into an `InputError`."""
