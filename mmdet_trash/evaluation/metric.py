@@ -61,7 +61,7 @@ class TrashMetric(BaseMetric):
         self.backend = backend
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Keep the predictions of a batch.
+        """Keep the predictions of a batch; boxes are cut at their image's border before they are scored and written.
 
         Args:
             data_batch: not used.
@@ -101,6 +101,8 @@ class TrashMetric(BaseMetric):
             np.concatenate([empty, *(result[column] for result in results)])
             for column, empty in ((1, np.empty(0, np.int64)), (2, np.empty(0)), (3, np.empty((0, 4))))
         )
+        # Not every head cuts its boxes at the border: YOLOX's and YOLOv3's do not.
+        bboxes = bboxes.clip(0, np.tile(images.sizes[index], 2))
         predictions = Predictions.from_columns(images, index, to_label[labels], scores, bboxes)
         return predictions.select(predictions.scores >= self.score_thr) if self.score_thr > 0 else predictions
 

@@ -73,6 +73,13 @@ def test_a_missed_object_counts_by_hand(truth):
     assert result["mAP50"] == pytest.approx((1 + 51 / 101) / 2)
 
 
+def test_boxes_are_cut_at_the_border_of_their_image(truth, tmp_path):
+    out = tmp_path / "submission.csv"
+    beyond = sample(1, [[-80, -5, 10, 10], [50, 50, 170, 101]], [1, 0], [0.9, 0.8])
+    assert score(TrashMetric(out=str(out)), [beyond], truth)["AP50/can"] == pytest.approx(1)
+    assert "0.0 0.0 10.0 10.0" in out.read_text() and "50.0 50.0 100.0 100.0" in out.read_text()
+
+
 def test_only_the_predicted_images_are_scored(truth):
     assert score(TrashMetric(), PERFECT[1:], truth)["AP50/can"] == pytest.approx(1)
 
