@@ -1,0 +1,60 @@
+# YOLOv7-tiny of half width for two CPU cores, 256 px; minutes on a few hundred images.
+_base_ = [
+    "../_base_/models/yolov7_tiny.py",
+    "../_base_/datasets/trash_detection.py",
+    "../_base_/schedules/schedule_1x.py",
+    "../_base_/default_runtime.py",
+]
+
+max_epochs = 50
+img_scale = (256, 256)
+
+model = dict(
+    backbone=dict(widen_factor=0.5),
+    neck=dict(in_channels=[64, 128, 256], out_channels=[64, 128, 256]),
+    bbox_head=dict(
+        in_channels=[64, 128, 256],
+        anchors=[
+            [(31, 47), (50, 32), (48, 50)],
+            [(47, 70), (68, 49), (65, 69)],
+            [(89, 74), (78, 98), (111, 108)],
+        ],
+        img_size=None,  # the losses' weights as they stand
+        loss_cls=dict(loss_weight=1.0),
+    ),
+)
+
+train_pipeline = [
+    dict(type="LoadImageFromFile"),
+    dict(type="LoadAnnotations", with_bbox=True),
+    dict(type="Resize", scale=img_scale, keep_ratio=True),
+    dict(type="RandomFlip", prob=[0.25, 0.25, 0.25], direction=["horizontal", "vertical", "diagonal"]),
+    dict(type="PackDetInputs"),
+]
+test_pipeline = [
+    dict(type="LoadImageFromFile"),
+    dict(type="Resize", scale=img_scale, keep_ratio=True),
+    dict(type="PackDetInputs", meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")),
+]
+tta_pipeline = [
+    dict(type="LoadImageFromFile"),
+    dict(
+        type="TestTimeAug",
+        transforms=[
+            [dict(type="Resize", scale=(size, size), keep_ratio=True) for size in (224, 256, 320)],
+            *_base_.tta_pipeline[1].transforms[1:],
+        ],
+    ),
+]
+train_dataloader = dict(batch_size=4, num_workers=2, dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(batch_size=8, dataset=dict(pipeline=test_pipeline))
+test_dataloader = dict(batch_size=8, dataset=dict(pipeline=test_pipeline))
+
+train_cfg = dict(max_epochs=max_epochs, val_interval=5)
+optim_wrapper = dict(optimizer=dict(_delete_=True, type="AdamW", lr=2e-3, weight_decay=0.05))
+param_scheduler = [
+    dict(type="LinearLR", start_factor=0.01, by_epoch=False, begin=0, end=30),
+    dict(type="CosineAnnealingLR", eta_min_ratio=0.02, T_max=max_epochs, end=max_epochs, convert_to_iter_based=True),
+]
+auto_scale_lr = dict(base_batch_size=4)
+default_hooks = dict(logger=dict(interval=10))

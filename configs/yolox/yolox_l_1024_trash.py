@@ -1,0 +1,16 @@
+# YOLOX-l, 54.2 M parameters: 300 epochs at 1024 px, all but the last 15 on mosaics; averaged weights.
+_base_ = [
+    "../_base_/models/yolox_l.py",
+    "../_base_/datasets/trash_mosaic.py",
+    "../_base_/schedules/schedule_yolo_300e.py",
+    "../_base_/ema.py",
+    "../_base_/default_runtime.py",
+]
+
+model = dict(
+    data_preprocessor=dict(
+        batch_augments=[dict(type="BatchSyncRandomResize", random_size_range=(768, 1280), size_divisor=32, interval=10)]
+    )
+)
+train_dataloader = dict(batch_size=4)
+default_hooks = dict(augmentation=dict(close=15))
