@@ -18,6 +18,7 @@ from mmdet_trash.engine.runner import build_runner
 from mmdet_trash.files import atomic_write
 
 ROOT = Path(__file__).resolve().parent.parent
+CASCADE = ROOT / "configs" / "demo" / "cascade-rcnn_tiny.py"
 TARGET = 0.60
 
 
@@ -27,6 +28,7 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="example: python benchmarks/overfit.py --data-root ../shared/data/litter",
     )
+    parser.add_argument("--config", default=str(CASCADE), help="a tiny config (Cascade R-CNN's)")
     parser.add_argument("--data-root", type=Path, required=True, help="folder of train.json and the photographs")
     parser.add_argument("--images", type=int, default=16, help="how many photographs (%(default)s)")
     parser.add_argument("--epochs", type=int, default=100, help="times each is seen (%(default)s)")
@@ -41,7 +43,7 @@ def main() -> None:
     with atomic_write(few) as file:
         json.dump(first_images(load_annotations(args.data_root / "train.json"), args.images), file)
 
-    cfg = configs.load_config(str(ROOT / "configs" / "demo" / "cascade-rcnn_tiny.py"))
+    cfg = configs.load_config(args.config)
     configs.set_data_root(cfg, str(args.data_root))
     for loader in (cfg.train_dataloader, cfg.val_dataloader):
         loader.dataset.update(ann_file=str(few.resolve()), holdout=None)
@@ -51,7 +53,7 @@ def main() -> None:
     flip = next(step for step in cfg.train_dataloader.dataset.pipeline if step.type == "RandomFlip")
     cfg.train_dataloader.dataset.pipeline.remove(flip)
     cfg.train_cfg.update(max_epochs=args.epochs, val_interval=args.epochs)
-    cfg.param_scheduler[1].T_max = args.epochs
+    cfg.param_scheduler[1].update(T_max=args.epochs, end=args.epochs)
     configs.train_from_scratch(cfg)
     configs.set_classes(cfg, configs.classes_of(cfg, "train_dataloader"), "val_dataloader", "the training data")
     cfg.work_dir = args.work_dir
