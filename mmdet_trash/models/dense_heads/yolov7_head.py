@@ -118,10 +118,9 @@ class YOLOv7Head(BaseDenseHead):
         levels = []
         for raw, anchors, stride in zip(self.by_anchor(pred_maps), self.anchors, self.strides, strict=True):
             height, width = raw.shape[2:4]
-            rows = torch.arange(height, dtype=raw.dtype, device=raw.device)
-            columns = torch.arange(width, dtype=raw.dtype, device=raw.device)
+            rows, columns = torch.arange(height, device=raw.device), torch.arange(width, device=raw.device)
             cells = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), -1)
-            scores = raw.sigmoid()
+            scores = raw.float().sigmoid()  # half precision has no half pixels above 1024
             xy = (2 * scores[..., :2] - 0.5 + cells) * stride
             wh = (2 * scores[..., 2:4]).square() * anchors[:, None, None]
             levels.append(torch.cat([xy, wh, scores[..., 4:]], -1).flatten(1, 3))

@@ -131,8 +131,9 @@ def match_by_simota(
     Returns:
         The chosen candidates, level by level, with their objects as targets.
     """
+    logits = logits.float()
     log_scores = F.logsigmoid(logits[:, 1:]).add_(F.logsigmoid(logits[:, :1])).mul_(0.5)
-    log_misses = torch.log(-torch.expm1(log_scores))
+    log_misses = torch.log(-torch.expm1(log_scores)).clamp_(min=-100)  # of a score of 1, as in PyTorch's cross entropy
     base = -log_misses.sum(1)
     by_class = log_misses - log_scores  # added to the base for the object's own class
     order = candidates.image.argsort(stable=True)

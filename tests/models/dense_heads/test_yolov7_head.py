@@ -230,6 +230,12 @@ def test_a_box_is_decoded_by_the_formula():
     torch.testing.assert_close(box, torch.tensor(expected))
 
 
+def test_decoding_is_in_single_precision_whatever_the_maps_are():
+    preds = [torch.randn(1, 45, s, s).half() for s in (160, 80, 40)]
+    found, expected = head_of().decode(preds), head_of().decode([x.float() for x in preds])
+    assert found.dtype == torch.float32 and torch.equal(found, expected)
+
+
 def one_box(scores: dict[int, float], objectness: float) -> list[Tensor]:
     """Predictions of one box at cell (1, 1) of the finest level, of class scores, and of nothing else."""
     preds = [torch.full((1, 45, s, s), -20.0) for s in (4, 2, 1)]

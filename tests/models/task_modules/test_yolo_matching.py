@@ -144,6 +144,18 @@ def test_by_simota_it_chooses_what_a_loop_chooses(found, seed, top_k, weight):
     assert matches.level.tolist() == sorted(matches.level.tolist())
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_by_simota_boxes_that_are_sure_go_to_objects_of_their_class(dtype):
+    """Two objects at one place, and two boxes there, each sure of one class."""
+    box = torch.tensor([[10.0, 10, 30, 30]])
+    found = Objects(torch.tensor([0, 0]), box.repeat(2, 1), torch.tensor([1, 0]))
+    rows = torch.arange(2)
+    candidates = Matches(rows * 0, rows * 0, rows, rows * 0, rows * 0, rows)
+    logits = torch.tensor([[300.0, 300, -300], [300, -300, 300]], dtype=dtype)
+    matches = match_by_simota(candidates, found, box.repeat(2, 1), logits, top_k=1)
+    assert dict(zip(matches.anchor.tolist(), matches.target.tolist(), strict=True)) == {0: 1, 1: 0}
+
+
 def test_of_no_object_nothing_is_matched():
     none = Objects.of_images([torch.zeros(0, 4)] * 2, [torch.zeros(0).long()] * 2)
     candidates = match_by_ratio(none, ANCHOR, sizes_of(), STRIDES)
