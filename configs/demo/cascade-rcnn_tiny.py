@@ -1,13 +1,12 @@
 # Cascade R-CNN for two CPU cores: ResNet-18 of half width, 256 px, 64 RoIs; minutes on a few hundred images.
 _base_ = [
     "../_base_/models/cascade-rcnn_r50_fpn.py",
-    "../_base_/datasets/trash_detection.py",
+    "../_base_/datasets/trash_256.py",
     "../_base_/schedules/schedule_1x.py",
     "../_base_/default_runtime.py",
 ]
 
 max_epochs = 15
-img_scale = (256, 256)
 channels = 48
 
 model = dict(
@@ -27,32 +26,6 @@ model = dict(
     ),
     test_cfg=dict(rpn=dict(nms_pre=300, max_per_img=100)),
 )
-
-train_pipeline = [
-    dict(type="LoadImageFromFile"),
-    dict(type="LoadAnnotations", with_bbox=True),
-    dict(type="Resize", scale=img_scale, keep_ratio=True),
-    dict(type="RandomFlip", prob=[0.25, 0.25, 0.25], direction=["horizontal", "vertical", "diagonal"]),
-    dict(type="PackDetInputs"),
-]
-test_pipeline = [
-    dict(type="LoadImageFromFile"),
-    dict(type="Resize", scale=img_scale, keep_ratio=True),
-    dict(type="PackDetInputs", meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")),
-]
-tta_pipeline = [
-    dict(type="LoadImageFromFile"),
-    dict(
-        type="TestTimeAug",
-        transforms=[
-            [dict(type="Resize", scale=(size, size), keep_ratio=True) for size in (224, 256, 320)],
-            *_base_.tta_pipeline[1].transforms[1:],
-        ],
-    ),
-]
-train_dataloader = dict(batch_size=8, num_workers=2, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(batch_size=8, dataset=dict(pipeline=test_pipeline))
-test_dataloader = dict(batch_size=8, dataset=dict(pipeline=test_pipeline))
 
 train_cfg = dict(max_epochs=max_epochs, val_interval=5)
 optim_wrapper = dict(optimizer=dict(_delete_=True, type="AdamW", lr=1e-3, weight_decay=0.05))

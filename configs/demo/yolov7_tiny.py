@@ -1,13 +1,12 @@
 # YOLOv7-tiny of half width for two CPU cores, 256 px; minutes on a few hundred images.
 _base_ = [
     "../_base_/models/yolov7_tiny.py",
-    "../_base_/datasets/trash_detection.py",
+    "../_base_/datasets/trash_256.py",
     "../_base_/schedules/schedule_1x.py",
     "../_base_/default_runtime.py",
 ]
 
-max_epochs = 50
-img_scale = (256, 256)
+max_epochs = 40
 
 model = dict(
     backbone=dict(widen_factor=0.5),
@@ -24,31 +23,7 @@ model = dict(
     ),
 )
 
-train_pipeline = [
-    dict(type="LoadImageFromFile"),
-    dict(type="LoadAnnotations", with_bbox=True),
-    dict(type="Resize", scale=img_scale, keep_ratio=True),
-    dict(type="RandomFlip", prob=[0.25, 0.25, 0.25], direction=["horizontal", "vertical", "diagonal"]),
-    dict(type="PackDetInputs"),
-]
-test_pipeline = [
-    dict(type="LoadImageFromFile"),
-    dict(type="Resize", scale=img_scale, keep_ratio=True),
-    dict(type="PackDetInputs", meta_keys=("img_id", "img_path", "ori_shape", "img_shape", "scale_factor")),
-]
-tta_pipeline = [
-    dict(type="LoadImageFromFile"),
-    dict(
-        type="TestTimeAug",
-        transforms=[
-            [dict(type="Resize", scale=(size, size), keep_ratio=True) for size in (224, 256, 320)],
-            *_base_.tta_pipeline[1].transforms[1:],
-        ],
-    ),
-]
-train_dataloader = dict(batch_size=4, num_workers=2, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(batch_size=8, dataset=dict(pipeline=test_pipeline))
-test_dataloader = dict(batch_size=8, dataset=dict(pipeline=test_pipeline))
+train_dataloader = dict(batch_size=4)
 
 train_cfg = dict(max_epochs=max_epochs, val_interval=5)
 optim_wrapper = dict(optimizer=dict(_delete_=True, type="AdamW", lr=2e-3, weight_decay=0.05))
