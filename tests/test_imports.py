@@ -15,6 +15,7 @@ LIGHT = (
     "fusion",
     "fusion.manifest",
     "evaluation",
+    "datasets.anchors",
     "datasets.checks",
     "datasets.fold_files",
     "datasets.groups",

@@ -46,7 +46,7 @@ def box_sizes(coco: dict[str, Any], img_scale: tuple[int, int]) -> np.ndarray:
         for annotation in coco["annotations"]
         if not annotation.get("iscrowd")
     ]
-    found = np.array(sizes, dtype=np.float64).reshape(-1, 2)
+    found: np.ndarray = np.array(sizes, dtype=np.float64).reshape(-1, 2)
     found = found[(found > 0).all(1)]
     if not len(found):
         raise InputError("there are no boxes to fit anchors to")

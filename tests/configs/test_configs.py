@@ -1,6 +1,7 @@
 """Every config builds, loads a batch, takes a step and predicts, at a tiny size."""
 
 import math
+import re
 from inspect import signature
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import torch
 from mmengine.registry import DefaultScope
 
 from mmdet_trash.engine import config as configs
-from mmdet_trash.engine.runner import build_runner
+from mmdet_trash.engine.runner import build_model, build_runner
 from mmdet_trash.registry import MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,6 +98,15 @@ def test_a_config_trains_a_step_and_predicts(name, shrink):
 def test_a_config_says_what_it_is(name):
     first = (ROOT / name).read_text().splitlines()[0]
     assert first.startswith("# ") and len(first) > 20
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if Path(name).parent.name in OF_640])
+def test_a_config_has_as_many_parameters_as_it_says(name):
+    (stated,) = re.findall(r", (\d+\.\d) M parameters: ", (ROOT / name).read_text().splitlines()[0])
+    cfg = configs.load_config(str(ROOT / name))
+    with torch.device("meta"):
+        parameters = build_model(cfg).parameters()
+    assert float(stated) == round(sum(parameter.numel() for parameter in parameters) / 1e6, 1)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if "demo" not in name])
