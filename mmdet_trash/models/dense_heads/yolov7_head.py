@@ -2,12 +2,14 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from mmdet.models.dense_heads.base_dense_head import BaseDenseHead
 from mmdet.structures.bbox import bbox_cxcywh_to_xyxy
 from mmengine.dist import get_world_size
 from mmengine.structures import InstanceData
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from mmdet_trash.errors import InputError
 from mmdet_trash.models.layers import ImplicitConv
@@ -40,19 +42,20 @@ class YOLOv7Head(BaseDenseHead):
         matching: `"simota"` or `"anchor_ratio"`, see :mod:`mmdet_trash.models.task_modules.yolo_matching`.
         ratio_thr: how many times larger or smaller than an anchor an object's sides may be.
         level_weights: of each level's objectness.
-        label_smoothing: classes learn 1 less a half of it, and a half of it.
         img_size: side of the training images in pixels. With it, the weights of the losses of objectness and classes
-            count for 640 px and 80 classes, and are scaled by `(img_size / 640)²` and `num_classes / 80`.
+            count for 640 px and 80 classes, and are scaled by `(img_size / 640)²` and `num_classes / 80`; without, they
+            count as they stand.
         loss_bbox: box loss; any of the IoU family.
-        loss_obj: loss of objectness, binary.
-        loss_cls: loss of classes, binary for each; left out for a single class.
+        loss_obj: loss of objectness, of a sigmoid.
+        loss_cls: loss of classes, of a sigmoid each; left out for a single class.
         train_cfg: unused, as MMDetection gives it.
         test_cfg: `score_thr`, `nms_pre`, `nms`, `max_per_img`, and `multi_label`: whether a box counts for every class
             above the threshold, or for its best alone.
         init_cfg: as for any module of MMEngine.
 
     Raises:
-        InputError: for an unknown matching, or anchors, strides, weights and channels of different numbers of levels.
+        InputError: for an unknown matching, a ratio of 1 or less, a loss of a softmax, or anchors, strides, weights and
+            channels of different numbers of levels.
     """
 
     def __init__(
@@ -64,7 +67,6 @@ class YOLOv7Head(BaseDenseHead):
         matching: str = "simota",
         ratio_thr: float = 4.0,
         level_weights: Sequence[float] = (4.0, 1.0, 0.4),
-        label_smoothing: float = 0.0,
         img_size: int | None = None,
         loss_bbox: dict[str, Any] | None = None,
         loss_obj: dict[str, Any] | None = None,
@@ -81,15 +83,21 @@ class YOLOv7Head(BaseDenseHead):
                 f"anchors are of {len(anchors)} levels, in_channels of {len(in_channels)}, strides of {len(strides)}, "
                 f"level_weights of {len(level_weights)}; as many each is right"
             )
+        if not ratio_thr > 1:
+            raise InputError(f"ratio_thr: {ratio_thr} is given, above 1 is right")
+        if len({np.shape(level) for level in anchors}) > 1 or np.shape(anchors[0])[1:] != (2,):
+            raise InputError(f"anchors: {anchors} is given, as many pairs of width and height a level are right")
         self.num_classes, self.strides, self.test_cfg = num_classes, tuple(strides), test_cfg
-        self.matching, self.ratio_thr, self.label_smoothing = matching, ratio_thr, label_smoothing
-        self.level_weights = tuple(level_weights)
+        self.matching, self.ratio_thr, self.level_weights = matching, ratio_thr, tuple(level_weights)
         self.register_buffer("anchors", torch.tensor(anchors, dtype=torch.float32), persistent=False)
         self.num_anchors = self.anchors.shape[1]
         binary = {"type": "CrossEntropyLoss", "use_sigmoid": True}
         self.loss_bbox = MODELS.build(loss_bbox or {"type": "CIoULoss", "loss_weight": 0.05})
         self.loss_obj = MODELS.build(loss_obj or {**binary, "loss_weight": 0.7})
         self.loss_cls = MODELS.build(loss_cls or {**binary, "loss_weight": 0.3})
+        for name in ("loss_obj", "loss_cls"):
+            if not getattr(getattr(self, name), "use_sigmoid", True):
+                raise InputError(f"{name}: is of a softmax, use_sigmoid=True is right")
         self.obj_gain = (img_size / 640) ** 2 if img_size else 1.0
         self.cls_gain = num_classes / 80 if img_size else 1.0
         self.convs = nn.ModuleList(
@@ -98,12 +106,11 @@ class YOLOv7Head(BaseDenseHead):
 
     def init_weights(self) -> None:
         """Begin with few objects: about eight a level in an image of 640 px, each of any class as likely."""
-        super().init_weights()
         for conv, stride in zip(self.convs, self.strides, strict=True):
-            conv.reset_implicit()
             bias = conv.conv.bias.data.view(self.num_anchors, -1)
             bias[:, 4] += math.log(8 / (640 / stride) ** 2)
             bias[:, 5:] += math.log(0.6 / (self.num_classes - 0.99))
+        super().init_weights()  # last: init_cfg may load them
 
     def forward(self, maps: Sequence[Tensor]) -> tuple[list[Tensor]]:
         """Turn the neck's maps into raw predictions, a level (N, anchors * (5 + classes), H, W)."""
@@ -123,7 +130,10 @@ class YOLOv7Head(BaseDenseHead):
             scores = raw.float().sigmoid()  # half precision has no half pixels above 1024
             xy = (2 * scores[..., :2] - 0.5 + cells) * stride
             wh = (2 * scores[..., 2:4]).square() * anchors[:, None, None]
-            levels.append(torch.cat([xy, wh, scores[..., 4:]], -1).flatten(1, 3))
+            objectness, classes = scores[..., 4:5], scores[..., 5:]
+            if self.num_classes == 1:  # which has learnt nothing
+                classes = torch.ones_like(objectness)
+            levels.append(torch.cat([xy, wh, objectness, classes], -1).flatten(1, 3))
         return torch.cat(levels, 1)
 
     def loss_by_feat(
@@ -162,11 +172,8 @@ class YOLOv7Head(BaseDenseHead):
             for level_weight, (level, own, own_quality) in zip(self.level_weights, parts, strict=True)
         )
         if self.num_classes > 1:
-            half = self.label_smoothing / 2
-            classes = torch.full_like(raw[:, 5:], half)
-            classes[torch.arange(len(matches)), objects.labels[matches.target]] = 1 - half
-            weight = weight[:, None] * (self.cls_gain / self.num_classes)
-            losses["loss_cls"] = self.loss_cls(raw[:, 5:], classes, weight, reduction_override="sum")
+            labels, weight = objects.labels[matches.target], weight * (self.cls_gain / self.num_classes)
+            losses["loss_cls"] = self.loss_cls(raw[:, 5:], labels, weight, reduction_override="sum")
         images = len(batch_gt_instances) * get_world_size()
         return {name: value * images for name, value in losses.items()}
 
@@ -202,17 +209,15 @@ class YOLOv7Head(BaseDenseHead):
         """
         cfg = self.test_cfg if cfg is None else cfg
         found = []
+        limit = cfg.get("nms_pre", -1)
         for boxes, meta in zip(self.decode(pred_maps), batch_img_metas, strict=True):
             boxes = boxes[boxes[:, 4] > cfg["score_thr"]]
-            scores = boxes[:, 5:] * boxes[:, 4:5] if self.num_classes > 1 else boxes[:, 4:5]
-            if cfg.get("multi_label", True):
-                index, labels = (scores > cfg["score_thr"]).nonzero().unbind(1)
-                scores = scores[index, labels]
-            else:
-                scores, labels = scores.max(1)
-                index = (scores > cfg["score_thr"]).nonzero()[:, 0]
-                scores, labels = scores[index], labels[index]
-            scores, best = scores.topk(min(cfg.get("nms_pre", len(scores)), len(scores)))
+            scores = boxes[:, 5:] * boxes[:, 4:5]
+            if not cfg.get("multi_label", True):
+                scores = scores * F.one_hot(scores.argmax(1), self.num_classes)
+            index, labels = (scores > cfg["score_thr"]).nonzero().unbind(1)
+            scores = scores[index, labels]
+            scores, best = scores.topk(min(limit, len(scores)) if limit > 0 else len(scores))
             bboxes = bbox_cxcywh_to_xyxy(boxes[index[best], :4])
             height, width = meta["img_shape"][:2]
             bboxes[:, 0::2].clamp_(0, width)

@@ -24,14 +24,8 @@ class ImplicitConv(BaseModule):
     def __init__(self, in_channels: int, out_channels: int, init_cfg: dict[str, Any] | None = None) -> None:
         super().__init__(init_cfg)
         self.conv = nn.Conv2d(in_channels, out_channels, 1)
-        self.added = nn.Parameter(torch.empty(1, in_channels, 1, 1))
-        self.multiplied = nn.Parameter(torch.empty(1, out_channels, 1, 1))
-        self.reset_implicit()
-
-    def reset_implicit(self) -> None:
-        """Draw the implicit knowledge anew."""
-        nn.init.normal_(self.added, 0, 0.02)
-        nn.init.normal_(self.multiplied, 1, 0.02)
+        self.added = nn.Parameter(0.02 * torch.randn(1, in_channels, 1, 1))
+        self.multiplied = nn.Parameter(1 + 0.02 * torch.randn(1, out_channels, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """Turn (N, in_channels, H, W) into (N, out_channels, H, W)."""

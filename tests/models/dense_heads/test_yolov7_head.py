@@ -119,7 +119,8 @@ def mean_of_levels(values, matches):
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_classes_learn_binary_cross_entropy_with_smoothed_labels(smoothing, step):
     preds, gts = step
-    head = head_of(label_smoothing=smoothing, matching="anchor_ratio")
+    binary = {"type": "CrossEntropyLoss", "use_sigmoid": True, "label_smoothing": smoothing, "loss_weight": 0.3}
+    head = head_of(loss_cls=binary, matching="anchor_ratio")
     levels, matches, objects = pairs_of(head, preds, gts)
     raw = torch.stack([levels[i][n, a, y, x, 5:] for i, n, a, y, x, _ in zip(*matches.columns, strict=True)])
     target = F.one_hot(objects.labels[matches.target], CLASSES) * (1 - smoothing) + smoothing / 2
@@ -165,6 +166,34 @@ def test_boxes_learn_each_levels_mean(step):
     torch.testing.assert_close(losses_of(head, preds, gts)["loss_bbox"], 2 * 0.5 * expected)
 
 
+def test_classes_weigh_by_their_mean_whatever_their_number(step):
+    preds, gts = step
+    few = [x.unflatten(1, (3, -1))[:, :, [*range(7), 9, 14]].flatten(1, 2) for x in preds]  # classes 1, 4 and 9 of ten
+    gts = [InstanceData(bboxes=gt.bboxes, labels=torch.tensor([1, 2, 3])[: len(gt)]) for gt in gts]
+    head = head_of(4, matching="anchor_ratio")
+    levels, matches, objects = pairs_of(head, few, gts)
+    raw = torch.stack([levels[i][n, a, y, x, 5:] for i, n, a, y, x, _ in zip(*matches.columns, strict=True)])
+    target = F.one_hot(objects.labels[matches.target], 4).float()
+    expected = mean_of_levels(F.binary_cross_entropy_with_logits(raw, target, reduction="none").mean(1), matches)
+    torch.testing.assert_close(losses_of(head, few, gts)["loss_cls"], 2 * 0.3 * expected)
+
+
+def test_anchors_of_another_ratio_are_matched_where_it_is_allowed(step):
+    counts = [len(pairs_of(head_of(matching="anchor_ratio", ratio_thr=ratio), *step)[1]) for ratio in (1.5, 4.0, 9.0)]
+    assert counts[0] < counts[1] < counts[2]
+
+
+def test_weights_of_classes_count_in_focal_loss_too(step):
+    preds, gts = step
+    gts = [InstanceData(bboxes=gt.bboxes, labels=torch.full_like(gt.labels, 4)) for gt in gts]
+    weights = [1.0] * CLASSES
+    weights[4] = 3.0
+    focal = {"type": "FocalLoss", "use_sigmoid": True}
+    plain = losses_of(head_of(loss_cls=focal), preds, gts)["loss_cls"]
+    weighted = losses_of(head_of(loss_cls={**focal, "class_weight": weights}), preds, gts)["loss_cls"]
+    torch.testing.assert_close(weighted, 3 * plain)
+
+
 def test_gains_follow_the_image_size_and_the_number_of_classes(step):
     plain, scaled = losses_of(head_of(), *step), losses_of(head_of(img_size=1280), *step)
     torch.testing.assert_close(scaled["loss_obj"], 4 * plain["loss_obj"])
@@ -207,10 +236,12 @@ def test_focal_loss_may_take_the_place_of_cross_entropy(step):
     assert torch.isfinite(found["loss_obj"])
 
 
-def test_half_precision_has_finite_losses(step):
+def test_in_half_precision_boxes_are_as_in_single(step):
     preds, gts = step
-    losses = losses_of(head_of(), [x.half() for x in preds], gts)
-    assert all(torch.isfinite(value) for value in losses.values())
+    half = [x.half() for x in preds]
+    found, expected = losses_of(head_of(), half, gts), losses_of(head_of(), [x.float() for x in half], gts)
+    assert torch.equal(found["loss_bbox"], expected["loss_bbox"])
+    assert all(torch.isfinite(value) for value in found.values())
 
 
 def test_a_box_is_decoded_by_the_formula():
@@ -285,6 +316,26 @@ def test_what_is_below_the_threshold_or_too_much_is_left_out():
     assert [len(found) for found in head_of().predict_by_feat(preds, [META] * 2, cfg)] == [0, 0]
 
 
+def test_a_box_whose_best_class_is_below_the_threshold_is_left_out():
+    cfg = ConfigDict({**TEST, "multi_label": False, "score_thr": 0.3})
+    (found,) = head_of().predict_by_feat(one_box({2: 0.5}, 0.5), [META], cfg)
+    assert len(found) == 0
+
+
+def test_so_many_are_kept_before_suppression_and_all_without_a_limit():
+    preds = [torch.randn(1, 45, s, s) for s in (8, 4, 2)]
+    lengths = []
+    for nms_pre in (5, -1, 10**6):
+        cfg = ConfigDict(score_thr=0.05, nms_pre=nms_pre, nms={"type": "nms", "iou_threshold": 1.0}, max_per_img=10**6)
+        lengths.append(len(head_of().predict_by_feat(preds, [{"img_shape": (64, 64)}], cfg)[0]))
+    assert lengths[0] == 5 < lengths[1] == lengths[2]
+
+
+def test_of_a_single_class_what_is_decoded_scores_by_objectness():
+    preds = [torch.randn(1, 18, s, s) for s in (4, 2, 1)]
+    assert (head_of(num_classes=1).decode(preds)[..., 5] == 1).all()
+
+
 def test_it_begins_with_few_objects():
     """About eight a level in an image of 640 px, each of a class in 0.6 of the number of classes."""
     head = head_of()
@@ -295,7 +346,21 @@ def test_it_begins_with_few_objects():
         assert raw[..., 5:].sigmoid().mean().item() == pytest.approx(0.06, rel=0.5)
 
 
+def test_weights_that_init_cfg_names_are_loaded_and_stay(tmp_path):
+    expected = {key: torch.randn_like(value) for key, value in head_of().state_dict().items()}
+    torch.save({"state_dict": expected}, tmp_path / "head.pth")
+    found = head_of(init_cfg={"type": "Pretrained", "checkpoint": str(tmp_path / "head.pth")}).state_dict()
+    assert all(torch.equal(value, expected[key]) for key, value in found.items())
+
+
 def test_arguments_that_do_not_fit_are_one_line():
+    with pytest.raises(InputError, match="loss_cls: is of a softmax, use_sigmoid=True is right"):
+        head_of(loss_cls={"type": "CrossEntropyLoss"})
+    with pytest.raises(InputError, match=r"ratio_thr: 0\.5 is given, above 1 is right"):
+        head_of(ratio_thr=0.5)
+    for anchors in ([[1, 2]] * 3, [[(1, 2)], [(3, 4), (5, 6)], [(7, 8)]]):
+        with pytest.raises(InputError, match="as many pairs of width and height a level are right"):
+            head_of(anchors=anchors)
     with pytest.raises(InputError, match="matching: 'x' is unknown, one of simota, anchor_ratio is right"):
         head_of(matching="x")
     with pytest.raises(InputError, match="anchors are of 3 levels, in_channels of 3, strides of 2, level_weights of 3"):

@@ -144,6 +144,16 @@ def test_by_simota_it_chooses_what_a_loop_chooses(found, seed, top_k, weight):
     assert matches.level.tolist() == sorted(matches.level.tolist())
 
 
+def test_centres_on_the_border_are_of_the_cells_within():
+    for centre in ([0.0, 0.0], [WIDTH, HEIGHT]):
+        box = torch.tensor([[*centre, *centre]]) + torch.tensor([[-8.0, -8, 8, 8]])
+        found = match_by_ratio(Objects.of_images([box], [torch.zeros(1).long()]), ANCHOR, sizes_of(), STRIDES)
+        assert len(found) > 0
+        for level, _, _, y, x, _ in rows_of(found):
+            height, width = sizes_of()[level]
+            assert 0 <= y < height and 0 <= x < width
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
 def test_by_simota_boxes_that_are_sure_go_to_objects_of_their_class(dtype):
     """Two objects at one place, and two boxes there, each sure of one class."""
