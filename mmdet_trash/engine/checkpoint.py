@@ -163,6 +163,6 @@ def load_weights(model: torch.nn.Module, checkpoint: dict[str, Any], path: str) 
         fault = str(error).splitlines()[1].strip().rstrip(".")
         raise InputError(f"{path}: {fault}; is it of another config or class count?") from error
     if missing:
-        raise InputError(f"{path}: has no {missing[0]}; is it of another config?")
+        raise InputError(f"{path}: has no {missing[0]}; is it of another config or class count?")
     if unexpected:
         raise InputError(f"{path}: has {unexpected[0]}, which the config's model has not; is it of another config?")

@@ -93,6 +93,7 @@ class YOLOv7Backbone(BaseModule):
             elan = ELAN(channels, width(out), width(mid), convs_per_block=plan.convs_per_block, **conv)
             self.stages.append(Sequential(*stage, elan))
             channels = width(out)
+        self._freeze()
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Turn images (N, 3, H, W) into maps, the finest first."""
@@ -106,13 +107,16 @@ class YOLOv7Backbone(BaseModule):
     def train(self, mode: bool = True) -> "YOLOv7Backbone":
         """Switch between training and inference; frozen stages and norms stay as they are."""
         super().train(mode)
-        for stage in self.stages[: self.frozen_stages + 1]:
-            stage.eval().requires_grad_(False)
+        self._freeze()
         if mode and self.norm_eval:
             for module in self.modules():
                 if isinstance(module, _BatchNorm):
                     module.eval()
         return self
+
+    def _freeze(self) -> None:
+        for stage in self.stages[: self.frozen_stages + 1]:
+            stage.eval().requires_grad_(False)
 
 
 def yolov7_conv(arch: str, norm_cfg: dict[str, Any] | None, act_cfg: dict[str, Any] | None) -> dict[str, Any]:

@@ -27,7 +27,9 @@ PARTS = (
 """Our parts in the order in which the release numbers its layers."""
 UNIT = re.compile(r"model\.(\d+)\.(?:cv(\d)\.)?")
 BRANCHES = {"rbr_dense": "3x3", "rbr_1x1": "1x1", "rbr_identity": "identity"}
+HEAD_KEY = re.compile(r"model\.\d+\.(m|ia|im)\.(\d)\.(weight|bias|implicit)")
 IMPLICIT = {"ia": "added", "im": "multiplied"}
+HEAD, HEAD_NAMES = "bbox_head.convs", ("conv.weight", "conv.bias", "added", "multiplied")
 HEADS = {"tiny": 77, "l": 105}
 """The release's number of the head, the last layer, by size."""
 
@@ -36,8 +38,9 @@ HEADS = {"tiny": 77, "l": 105}
 class YOLOv7(SingleStageDetector):
     """`YOLOv7 <https://arxiv.org/abs/2207.02696>`_: one stage, with anchors.
 
-    Weights of the release load as they are, through `init_cfg` and `load_from` as well: their keys are recognised. For
-    another number of classes the head's convolutions stay as they were drawn, which one line of the log says.
+    Weights of the release load as they are, through `init_cfg` and `load_from` as well: their keys are recognised. Of
+    weights for another number of classes, the release's or ours, the head's last convolutions are left out and stay as
+    they were drawn, which one line of the log says.
     """
 
     def switch_to_deploy(self) -> None:
@@ -48,32 +51,40 @@ class YOLOv7(SingleStageDetector):
         fuse_conv_bn(self)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
-        own = {key.removeprefix(prefix): value for key, value in state_dict.items() if key.startswith(prefix)}
-        if official_size(own):
-            converted = self._of_same_classes(convert_official_state_dict(own))
-            for key in own:
-                del state_dict[prefix + key]
-            state_dict.update({prefix + key: value for key, value in converted.items()})
+        weights = {key.removeprefix(prefix): value for key, value in state_dict.items() if key.startswith(prefix)}
+        official = any(map(UNIT.match, weights))
+        loaded = self._of_same_classes(convert_official_state_dict(weights) if official else weights)
+        if official:
+            self._check_size(loaded)
+        for key in weights:
+            del state_dict[prefix + key]
+        state_dict.update({prefix + key: value for key, value in loaded.items()})
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
-    def _of_same_classes(self, state_dict: dict[str, Any]) -> dict[str, Any]:
+    def _of_same_classes(self, weights: dict[str, Any]) -> dict[str, Any]:
         """Without what depends on the number of classes, if it is another."""
         outputs = self.bbox_head.convs[0].conv.out_channels
-        theirs = len(state_dict["bbox_head.convs.0.conv.bias"])
+        theirs = len(weights.get(f"{HEAD}.0.conv.bias", range(outputs)))
         if theirs == outputs:
-            return state_dict
-        names = [
-            f"bbox_head.convs.{level}.{name}"
-            for level in range(len(self.bbox_head.convs))
-            for name in ("conv.weight", "conv.bias", "multiplied")
-        ]
+            return weights
+        of_classes = tuple(name for name in HEAD_NAMES if name != "added")
         anchors = self.bbox_head.num_anchors
         print_log(
             f"weights of {theirs // anchors - 5} classes for a model of {outputs // anchors - 5}: the head's last "
             "convolutions stay as they were drawn",
             logger="current",
         )
-        return {key: value for key, value in state_dict.items() if key not in names}
+        return {key: v for key, v in weights.items() if not (key.startswith(HEAD) and key.endswith(of_classes))}
+
+    def _check_size(self, weights: dict[str, Any]) -> None:
+        own = self.state_dict()
+        for key, value in weights.items():
+            if key not in own or own[key].shape != value.shape:
+                shape = tuple(own[key].shape) if key in own else "missing"
+                raise InputError(
+                    f"weights: {key} of the release is {tuple(value.shape)}, the model's is {shape}; "
+                    "is it the other size?"
+                )
 
 
 def official_size(keys: Iterable[str]) -> str | None:
@@ -89,7 +100,8 @@ def convert_official_state_dict(state_dict: Mapping[str, Any]) -> dict[str, Any]
         state_dict: the release's keys to tensors, `model.0.conv.weight` and so on.
 
     Returns:
-        Our keys to the same tensors; the anchors, which a config states, are left out.
+        Our keys to the same tensors, without the anchors, which a config states. Where implicit knowledge is missing,
+        as in the release's files for inference, it is zeros and ones.
 
     Raises:
         InputError: naming a key that is missing or that the size has not.
@@ -97,24 +109,27 @@ def convert_official_state_dict(state_dict: Mapping[str, Any]) -> dict[str, Any]
     size = official_size(state_dict)
     if size is None:
         raise InputError("weights: neither of YOLOv7-tiny nor of YOLOv7, whose heads are model.77 and model.105")
+    parts, layers = our_parts(size), layer_names(size)
     units = sorted({unit_of(key) for key in state_dict} - {None, (HEADS[size], 0)})
-    ours = conv_names(size)
-    if len(units) != len(ours):
-        raise InputError(f"weights: {len(units)} layers before the head, YOLOv7-{size} has {len(ours)}")
-    names = dict(zip(units, ours, strict=True))
+    if len(units) != len(layers):
+        raise InputError(f"weights: {len(units)} layers before the head, YOLOv7-{size} has {len(layers)}")
+    ours = dict(zip(units, layers, strict=True))
+    expected = {*parts.state_dict(), *(f"{HEAD}.{level}.{name}" for level in range(3) for name in HEAD_NAMES)}
     found = {}
     for key, value in state_dict.items():
-        unit = unit_of(key)
-        if unit is None:
+        if key.endswith((".anchors", ".anchor_grid")):
+            continue
+        name = our_name(key, ours)
+        if name not in expected:
             raise InputError(f"weights: {key} is none of YOLOv7-{size}'s")
-        rest = UNIT.sub("", key)
-        if unit in names:
-            branch, _, within = rest.partition(".")
-            rest = f"branches.{BRANCHES[branch]}.{within}" if branch in BRANCHES else rest
-            found[f"{names[unit]}.{rest}"] = value
-        elif not rest.startswith("anchor"):
-            kind, level, name = rest.split(".")
-            found[f"bbox_head.convs.{level}.{IMPLICIT.get(kind, f'conv.{name}')}"] = value
+        found[name] = value
+    for level in range(3):
+        weight = found.get(f"{HEAD}.{level}.conv.weight")
+        if weight is not None:  # files for inference have implicit knowledge folded in
+            found.setdefault(f"{HEAD}.{level}.added", weight.new_zeros(1, weight.shape[1], 1, 1))
+            found.setdefault(f"{HEAD}.{level}.multiplied", weight.new_ones(1, weight.shape[0], 1, 1))
+    if missing := expected - found.keys():
+        raise InputError(f"weights: {min(missing)} of YOLOv7-{size} is not among them")
     return found
 
 
@@ -124,10 +139,27 @@ def unit_of(key: str) -> tuple[int, int] | None:
     return match and (int(match[1]), int(match[2] or 0))
 
 
-def conv_names(size: str) -> list[str]:
-    """Our convolutions of a size, in the order in which the release numbers its own."""
+def our_name(key: str, layers: Mapping[Any, str]) -> str:
+    """Our name of a weight of the release, by our names of its layers."""
+    if match := HEAD_KEY.fullmatch(key):
+        kind, level, name = match.groups()
+        return f"{HEAD}.{level}.{IMPLICIT.get(kind, f'conv.{name}')}"
+    rest = UNIT.sub("", key)
+    branch, _, within = rest.partition(".")
+    if branch in BRANCHES:
+        rest = f"branches.{BRANCHES[branch]}.{within}"
+    return f"{layers.get(unit_of(key))}.{rest}"
+
+
+def our_parts(size: str) -> nn.Module:
+    """What comes before the head, without storage for its weights."""
     with torch.device("meta"):
-        parts = nn.ModuleDict({"backbone": YOLOv7Backbone(size), "neck": YOLOv7PAFPN([8] * 3, [8] * 3, size)})
+        return nn.ModuleDict({"backbone": YOLOv7Backbone(size), "neck": YOLOv7PAFPN([8] * 3, [8] * 3, size)})
+
+
+def layer_names(size: str) -> list[str]:
+    """Our convolutions before the head, in the order in which the release numbers its own."""
+    parts = our_parts(size)
     names = [
         f"{part}.{name}".rstrip(".")
         for part in PARTS

@@ -90,8 +90,21 @@ def test_keys_that_are_not_the_releases_are_named(size, weights):
         convert_official_state_dict(without)
     with pytest.raises(InputError, match=r"weights: neither of YOLOv7-tiny nor of YOLOv7"):
         convert_official_state_dict({"model.0.conv.weight": torch.zeros(1)})
-    with pytest.raises(InputError, match=rf"weights: extra is none of YOLOv7-{size}'s"):
-        convert_official_state_dict({**weights, "extra": torch.zeros(1)})
+    head = max(int(key.split(".")[1]) for key in weights)
+    for extra in ("extra", "model.0.weird", f"model.{head}.zz", f"model.{head}.zz.0.q", f"model.{head}.m.7.bias"):
+        with pytest.raises(InputError, match=rf"weights: {extra} is none of YOLOv7-{size}'s"):
+            convert_official_state_dict({**weights, extra: torch.zeros(1)})
+    less = {key: value for key, value in weights.items() if key != "model.0.bn.bias"}
+    with pytest.raises(InputError, match=rf"weights: backbone.stages.0.0.bn.bias of YOLOv7-{size} is not among them"):
+        convert_official_state_dict(less)
+
+
+def test_without_implicit_knowledge_the_head_is_a_plain_convolution(model, weights):
+    plain = {key: value for key, value in weights.items() if ".ia." not in key and ".im." not in key}
+    load_weights(model, plain, "release.pt")
+    for conv in model.bbox_head.convs:
+        x = torch.randn(1, conv.conv.in_channels, 2, 2)
+        assert torch.equal(conv(x), conv.conv(x))
 
 
 @pytest.fixture
@@ -117,17 +130,28 @@ def test_a_file_of_the_release_loads_by_init_cfg_and_by_load_from(size, weights,
         assert all(torch.equal(value, expected[key]) for key, value in model.state_dict().items())
 
 
-def test_another_number_of_classes_leaves_the_head_fresh_and_says_so(size, weights, release, monkeypatch):
+@pytest.mark.parametrize("converted", [False, True])
+def test_another_number_of_classes_leaves_the_head_fresh_and_says_so(converted, size, weights, release, monkeypatch):
     lines = []
     monkeypatch.setattr("mmdet_trash.models.detectors.yolov7.print_log", lambda text, **_: lines.append(text))
     cfg = whole_cfg(CONFIGS[size])
     cfg.bbox_head.num_classes = 3
     model = build(cfg)
     fresh = {key: value.clone() for key, value in model.state_dict().items()}
+    expected = converted_of(weights)
+    if converted:
+        torch.save({"state_dict": expected}, release)
     load_checkpoint(model, release, map_location="cpu")
     (line,) = lines
-    assert line == ("weights of 10 classes for a model of 3: the head's last convolutions stay as they were drawn")
-    expected = converted_of(weights)
+    assert line == "weights of 10 classes for a model of 3: the head's last convolutions stay as they were drawn"
     for key, value in model.state_dict().items():
         of_classes = key.startswith("bbox_head.convs.") and not key.endswith("added")
         assert torch.equal(value, fresh[key] if of_classes else expected[key]), key
+    model.load_state_dict(expected, strict=False)  # which would raise for a shape
+
+
+def test_weights_of_another_size_are_one_line(size, release):
+    (other,) = set(SIZES) - {size}
+    model = build(whole_cfg(CONFIGS[other]))
+    with pytest.raises(InputError, match=r"weights: \S+ of the release is \(.*\), the model's is .*; is it the other"):
+        load_checkpoint(model, release, map_location="cpu")
