@@ -29,7 +29,8 @@ def box_sizes(coco: dict[str, Any], img_scale: tuple[int, int]) -> np.ndarray:
     """Sizes of a dataset's boxes once images are resized to fit a frame, their shape kept.
 
     Args:
-        coco: annotations whose images state their size; crowds and boxes without area are left out.
+        coco: annotations whose images state their size; boxes are cut at the border, crowds and boxes without area are
+            left out.
         img_scale: (width, height) of the frame, in pixels.
 
     Returns:
@@ -38,15 +39,12 @@ def box_sizes(coco: dict[str, Any], img_scale: tuple[int, int]) -> np.ndarray:
     Raises:
         InputError: when there is no box.
     """
-    factors = {
-        image["id"]: min(img_scale[0] / image["width"], img_scale[1] / image["height"]) for image in coco["images"]
-    }
-    sizes = [
-        np.multiply(annotation["bbox"][2:], factors[annotation["image_id"]])
-        for annotation in coco["annotations"]
-        if not annotation.get("iscrowd")
-    ]
-    found: np.ndarray = np.array(sizes, dtype=np.float64).reshape(-1, 2)
+    frames = {image["id"]: (image["width"], image["height"]) for image in coco["images"]}
+    own = [annotation for annotation in coco["annotations"] if not annotation.get("iscrowd")]
+    frame = np.array([frames[annotation["image_id"]] for annotation in own], dtype=np.float64).reshape(-1, 2)
+    boxes = np.array([annotation["bbox"] for annotation in own], dtype=np.float64).reshape(-1, 4)
+    start, end = boxes[:, :2].clip(0, frame), (boxes[:, :2] + boxes[:, 2:]).clip(0, frame)
+    found: np.ndarray = (end - start) * (np.array(img_scale) / frame).min(1)[:, None]
     found = found[(found > 0).all(1)]
     if not len(found):
         raise InputError("there are no boxes to fit anchors to")
@@ -81,8 +79,10 @@ def fit_anchors(
         (count, 2) float64, by rising area.
 
     Raises:
-        InputError: when there are fewer sizes than anchors.
+        InputError: when there are fewer sizes than anchors, or for a seed below 0.
     """
+    if seed < 0:
+        raise InputError(f"seed: {seed} is given, 0 or more is right")
     logs = np.log(sizes)
     different = len(np.unique(logs, axis=0))
     if different < count:

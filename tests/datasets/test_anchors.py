@@ -36,10 +36,13 @@ def test_boxes_are_as_large_as_in_a_resized_image():
             {"image_id": 2, "bbox": [5, 5, 20, 10]},
             {"image_id": 2, "bbox": [5, 5, 20, 10], "iscrowd": 1},
             {"image_id": 2, "bbox": [5, 5, 0, 10]},
+            {"image_id": 2, "bbox": [60, 5, 20, 10]},
+            {"image_id": 1, "bbox": [-30, 60, 50, 80]},
         ],
     }
-    np.testing.assert_allclose(box_sizes(coco, (100, 80)), [[10, 5], [16, 8]])
-    coco["annotations"] = coco["annotations"][2:]
+    cut = [10, 20]
+    np.testing.assert_allclose(box_sizes(coco, (100, 80)), [[10, 5], [16, 8], cut])
+    coco["annotations"] = coco["annotations"][2:5]
     with pytest.raises(InputError, match="there are no boxes to fit anchors to"):
         box_sizes(coco, (100, 80))
 
@@ -54,6 +57,11 @@ def sizes():
 
 def test_it_finds_the_kinds_of_objects(sizes):
     np.testing.assert_allclose(fit_anchors(sizes, 3), [[20, 30], [100, 60], [300, 310]], rtol=0.03)
+
+
+def test_a_seed_below_zero_is_one_line(sizes):
+    with pytest.raises(InputError, match="seed: -1 is given, 0 or more is right"):
+        fit_anchors(sizes, 3, seed=-1)
 
 
 def test_evolution_improves_on_k_means_and_the_same_seed_finds_the_same(sizes):

@@ -3,6 +3,7 @@ import re
 import pytest
 
 from mmdet_trash.engine.config import load_config
+from tests.builders import ROOT
 
 CONFIG = "configs/yolov7/yolov7_tiny_trash.py"
 
@@ -32,11 +33,23 @@ def test_yolov3s_levels_stay_in_their_order(tool, dataset):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["configs/demo/faster-rcnn_tiny.py"], "its head has no anchors that are pairs of width and height"),
+        (["configs/demo/faster-rcnn_tiny.py"], "its head states no anchors that are pairs of width and height"),
+        (["configs/_base_/ema.py"], "its head states no anchors that are pairs of width and height"),
+        (["configs/retinanet/retinanet_r50_fpn_1x_trash.py"], "its head states no anchors that are pairs"),
         ([CONFIG, "--ratio-thr", "1"], "--ratio-thr 1.0: above 1 is right"),
+        ([CONFIG, "--ratio-thr", "nan"], "--ratio-thr nan: above 1 is right"),
         ([CONFIG, "--ann", "none.json"], "none.json: "),
     ],
 )
 def test_what_it_cannot_use_is_one_line(arguments, message, tool, dataset):
     result = tool("anchors", *arguments, "--data-root", dataset)
     assert result.code == 2 and message in result.err and result.err.count("\n") == 1
+
+
+def test_it_does_not_write_over_the_config(tool, dataset, tmp_path):
+    mine = tmp_path / "mine.py"
+    mine.write_text(f'_base_ = "{ROOT / CONFIG}"\n')
+    before = mine.read_text()
+    result = tool("anchors", mine, "--data-root", dataset, "--out", mine)
+    assert (result.code, mine.read_text()) == (2, before)
+    assert "is the input" in result.err
