@@ -4,6 +4,7 @@
 import argparse
 
 from mmdet_trash.cli import run
+from mmdet_trash.errors import InputError
 from mmdet_trash.files import check_no_input, check_writable
 
 
@@ -31,6 +32,9 @@ def main() -> None:
     check_no_input(args.out, [args.checkpoint])
     check_writable(args.out)
     cfg = load_config(args.config)
+    detector = cfg.get("model", {}).get("type")
+    if detector != "YOLOv7":
+        raise InputError(f"{args.config}: its model is {detector}, a YOLOv7 can be exported")
     train_from_scratch(cfg)  # the weights come from the checkpoint
     weights = load_local(args.checkpoint)
     classes = trained_classes(weights)
@@ -39,7 +43,7 @@ def main() -> None:
     model = build_model(cfg)
     load_weights(model, weights, args.checkpoint)
     export_onnx(model, args.out, classes)
-    print(f"{args.out}: {len(classes or [])} classes")
+    print(f"{args.out}: {model.bbox_head.num_classes} classes")
 
 
 if __name__ == "__main__":

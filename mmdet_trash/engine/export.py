@@ -1,6 +1,7 @@
 """A trained YOLOv7 as a file for ONNX runtimes."""
 
 import contextlib
+import importlib.util
 import io
 import json
 import os
@@ -43,11 +44,13 @@ def export_onnx(model: nn.Module, path: str | os.PathLike[str], classes: Sequenc
         classes: names, kept in the file's metadata as JSON under `classes`.
 
     Raises:
-        InputError: for another detector.
+        InputError: for another detector, or without the packages of the extra `onnx`.
         OSError: when the file cannot be written.
     """
     if not isinstance(model, YOLOv7):
         raise InputError(f"{type(model).__name__}: only a YOLOv7 can be exported")
+    if importlib.util.find_spec("onnxscript") is None:
+        raise InputError("onnxscript is not installed: pip install 'mmdet_trash[onnx]'")
     model.eval().switch_to_deploy()
     sides = {
         axis: MULTIPLE * torch.export.Dim(name, min=2, max=LARGEST // MULTIPLE)
