@@ -61,7 +61,9 @@ class TrashMetric(BaseMetric):
         self.backend = backend
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Keep the predictions of a batch; boxes are cut at their image's border before they are scored and written.
+        """Keep the predictions of a batch.
+
+        Before they are scored and written, boxes are cut at their image's border; what has no area there is left out.
 
         Args:
             data_batch: not used.
@@ -103,8 +105,9 @@ class TrashMetric(BaseMetric):
         )
         # Not every head cuts its boxes at the border: YOLOX's and YOLOv3's do not.
         bboxes = bboxes.clip(0, np.tile(images.sizes[index], 2))
-        predictions = Predictions.from_columns(images, index, to_label[labels], scores, bboxes)
-        return predictions.select(predictions.scores >= self.score_thr) if self.score_thr > 0 else predictions
+        dropped = (bboxes[:, 2:] <= bboxes[:, :2]).any(1) | (scores < self.score_thr)
+        columns = (column[~dropped] for column in (index, to_label[labels], scores, bboxes))
+        return Predictions.from_columns(images, *columns)
 
 
 def as_table(metrics: CocoMetrics) -> str:

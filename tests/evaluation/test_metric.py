@@ -75,8 +75,9 @@ def test_a_missed_object_counts_by_hand(truth):
 
 def test_boxes_are_cut_at_the_border_of_their_image(truth, tmp_path):
     out = tmp_path / "submission.csv"
-    beyond = sample(1, [[-80, -5, 10, 10], [50, 50, 170, 101]], [1, 0], [0.9, 0.8])
+    beyond = sample(1, [[-80, -5, 10, 10], [-30, -30, -4, -4], [50, 50, 170, 101]], [1, 1, 0], [0.9, 0.9, 0.8])
     assert score(TrashMetric(out=str(out)), [beyond], truth)["AP50/can"] == pytest.approx(1)
+    assert len(out.read_text().splitlines()[1].split()) == 2 * 6  # two boxes; the third has nothing inside
     assert "0.0 0.0 10.0 10.0" in out.read_text() and "50.0 50.0 100.0 100.0" in out.read_text()
 
 
