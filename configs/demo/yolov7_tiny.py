@@ -26,7 +26,10 @@ model = dict(
 train_dataloader = dict(batch_size=4)
 
 train_cfg = dict(max_epochs=max_epochs, val_interval=5)
-optim_wrapper = dict(optimizer=dict(_delete_=True, type="AdamW", lr=2e-3, weight_decay=0.05))
+optim_wrapper = dict(
+    optimizer=dict(_delete_=True, type="AdamW", lr=2e-3, weight_decay=0.05),
+    paramwise_cfg=dict(custom_keys=dict(added=dict(decay_mult=0.0), multiplied=dict(decay_mult=0.0))),
+)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=False, begin=0, end=30),
     dict(type="CosineAnnealingLR", eta_min_ratio=0.02, T_max=max_epochs, end=max_epochs, convert_to_iter_based=True),

@@ -29,6 +29,11 @@ model = dict(
         loss_cls=dict(type="CrossEntropyLoss", use_sigmoid=True, loss_weight=0.3),
     ),
     test_cfg=dict(
-        multi_label=True, score_thr=0.001, nms_pre=30000, nms=dict(type="nms", iou_threshold=0.65), max_per_img=300
+        multi_label=True,
+        nms_pre=30000,
+        min_bbox_size=0,
+        score_thr=0.001,
+        nms=dict(type="nms", iou_threshold=0.65),
+        max_per_img=300,
     ),
 )
