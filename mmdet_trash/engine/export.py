@@ -4,6 +4,7 @@ import contextlib
 import importlib.util
 import io
 import json
+import logging
 import os
 import warnings
 from collections.abc import Sequence
@@ -57,6 +58,7 @@ def export_onnx(model: nn.Module, path: str | os.PathLike[str], classes: Sequenc
         for axis, name in ((2, "rows"), (3, "columns"))
     }
     # What it says is of its own inside.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
