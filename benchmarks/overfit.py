@@ -31,7 +31,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--config", default=str(CASCADE), help="a tiny config (Cascade R-CNN's)")
     parser.add_argument("--data-root", type=Path, required=True, help="folder of train.json and the photographs")
     parser.add_argument("--images", type=int, default=16, help="how many photographs (%(default)s)")
-    parser.add_argument("--epochs", type=int, default=100, help="times each is seen (%(default)s)")
+    parser.add_argument("--epochs", type=int, default=200, help="times each is seen (%(default)s)")
     parser.add_argument("--size", type=int, default=512, help="longer side in pixels (%(default)s)")
     parser.add_argument("--work-dir", default="work_dirs/overfit", help="where checkpoints and logs go (%(default)s)")
     return parser.parse_args()
