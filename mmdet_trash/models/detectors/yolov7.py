@@ -109,7 +109,8 @@ def convert_official_state_dict(state_dict: Mapping[str, Any]) -> dict[str, Any]
     size = official_size(state_dict)
     if size is None:
         raise InputError("weights: neither of YOLOv7-tiny nor of YOLOv7, whose heads are model.77 and model.105")
-    parts, layers = our_parts(size), layer_names(size)
+    parts = our_parts(size)
+    layers = layer_names(parts, size)
     units = sorted({unit_of(key) for key in state_dict} - {None, (HEADS[size], 0)})
     if len(units) != len(layers):
         raise InputError(f"weights: {len(units)} layers before the head, YOLOv7-{size} has {len(layers)}")
@@ -157,9 +158,8 @@ def our_parts(size: str) -> nn.Module:
         return nn.ModuleDict({"backbone": YOLOv7Backbone(size), "neck": YOLOv7PAFPN([8] * 3, [8] * 3, size)})
 
 
-def layer_names(size: str) -> list[str]:
+def layer_names(parts: nn.Module, size: str) -> list[str]:
     """Our convolutions before the head, in the order in which the release numbers its own."""
-    parts = our_parts(size)
     names = [
         f"{part}.{name}".rstrip(".")
         for part in PARTS
