@@ -1,0 +1,7 @@
+# DINO, ResNet-50, 12 epochs at 480 to 1200 px: the DETR to begin with.
+_base_ = [
+    "../_base_/models/dino-4scale_r50.py",
+    "../_base_/datasets/trash_multiscale.py",
+    "../_base_/schedules/schedule_detr_12e.py",
+    "../_base_/default_runtime.py",
+]
