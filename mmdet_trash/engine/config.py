@@ -144,7 +144,7 @@ def set_heads(cfg: Config, classes: tuple[str, ...]) -> None:
 
 
 def train_from_scratch(cfg: Config) -> None:
-    """Do without initial weights: none are loaded, nothing is frozen, batch norm is trained."""
+    """Do without initial weights: none are loaded, nothing is frozen, batch norm is trained, scales and shifts too."""
     cfg.load_from = None
     for node in walk(cfg.model):
         init_cfg = node.get("init_cfg")
@@ -156,6 +156,8 @@ def train_from_scratch(cfg: Config) -> None:
             node["frozen_stages"] = -1
         if "norm_eval" in node:
             node["norm_eval"] = False
+        if "requires_grad" in node:
+            node["requires_grad"] = True
 
 
 def use_amp(cfg: Config) -> None:
