@@ -20,6 +20,7 @@ lint: $(READY)
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	$(RUN) tools/check_config.py --all
 
 clean:
 	rm -rf .venv

@@ -1,5 +1,5 @@
 # The competition's data at many sizes: longer sides from 480 to 1200 px, and half of the time a crop of a resized image
-# resized again, as DETRs are trained. Tested at 1024 px; six augmented views, from 480 to 1200 px.
+# resized again, as DETRs are trained. Tested at 1024 px; the augmented views are of 480 and 1200 px, each flipped too.
 _base_ = "./trash_detection.py"
 
 resize = dict(type="RandomChoiceResize", scales=[(side, side) for side in range(480, 1201, 48)], keep_ratio=True)
@@ -26,7 +26,7 @@ tta_pipeline = [
     dict(
         type="TestTimeAug",
         transforms=[
-            [dict(type="Resize", scale=(side, side), keep_ratio=True) for side in (480, 1024, 1200)],
+            [dict(type="Resize", scale=(side, side), keep_ratio=True) for side in (480, 1200)],
             *_base_.tta_pipeline[1].transforms[1:],
         ],
     ),

@@ -1,0 +1,11 @@
+# EfficientDet-D2, 8.0 M parameters: 300 epochs at 768 px; averaged weights.
+_base_ = [
+    "../_base_/models/efficientdet.py",
+    "../_base_/datasets/trash_768.py",
+    "../_base_/schedules/schedule_efficientdet_300e.py",
+    "../_base_/ema.py",
+    "../_base_/default_runtime.py",
+]
+
+model = _base_.scaling.d2
+train_dataloader = dict(batch_size=8)

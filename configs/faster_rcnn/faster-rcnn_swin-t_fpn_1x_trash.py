@@ -1,0 +1,13 @@
+# Faster R-CNN, Swin-T, 44.8 M parameters: a transformer of ResNet-50's size, 12 epochs of AdamW at 1024 px.
+_base_ = [
+    "../_base_/models/faster-rcnn_r50_fpn.py",
+    "../_base_/backbones/swin_t.py",
+    "../_base_/datasets/trash_detection.py",
+    "../_base_/schedules/schedule_adamw_1x.py",
+    "../_base_/default_runtime.py",
+]
+
+model = dict(
+    backbone=dict(_base_.swin_t, _delete_=True),
+    neck=dict(in_channels=_base_.swin_t_channels),
+)

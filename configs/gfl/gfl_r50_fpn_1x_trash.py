@@ -1,0 +1,9 @@
+# GFL, ResNet-50, 32.3 M parameters: ATSS whose scores say how good a box is, 12 epochs at 1024 px.
+_base_ = [
+    "../_base_/models/gfl_r50_fpn.py",
+    "../_base_/datasets/trash_detection.py",
+    "../_base_/schedules/schedule_1x.py",
+    "../_base_/default_runtime.py",
+]
+
+optim_wrapper = dict(optimizer=dict(lr=0.01))
