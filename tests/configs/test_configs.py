@@ -22,7 +22,6 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted(path for path in (ROOT / "configs").rglob("*.py") if "_base_" not in path.parts)
 RESIZING = {"Resize": "scale", "Mosaic": "img_scale", "RandomPerspective": "img_scale"}
 NAMES = [str(path.relative_to(ROOT)) for path in CONFIGS]
-STATED = re.compile(r", (\d+\.\d) M parameters: ")
 SIDE, SIDE_OF_SSD = 96, 320
 """Of the images that a test feeds to a config's model, in pixels; SSD halves them eight times."""
 BEYOND = 43
@@ -150,15 +149,6 @@ def test_a_config_predicts_and_what_loads_its_weights_predicts_the_same(stepped)
 def test_a_config_says_what_it_is(name):
     first = first_line(name)
     assert first.startswith("# ") and len(first) > 20
-
-
-@pytest.mark.parametrize("name", [name for name in NAMES if STATED.search(first_line(name))])
-def test_a_config_has_as_many_parameters_as_it_says(name):
-    cfg = configs.load_config(str(ROOT / name))
-    with torch.device("cpu" if cfg.model.backbone.type == "SwinTransformer" else "meta"):
-        parameters = build_model(cfg).parameters()
-    stated = STATED.search(first_line(name))[1]
-    assert float(stated) == round(sum(parameter.numel() for parameter in parameters) / 1e6, 1)
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if "demo" not in name])

@@ -6,15 +6,11 @@ import pytest
 
 from mmdet_trash.engine.complexity import complexity
 from mmdet_trash.engine.config import load_config
-from mmdet_trash.reports.menu import menu_page, menu_row
+from mmdet_trash.reports.menu import about, menu_page, menu_row
 from tests.builders import ROOT
 
 FOLDER = ROOT / "configs"
-NAMES = sorted(
-    path.relative_to(FOLDER).as_posix()
-    for path in FOLDER.rglob("*.py")
-    if "_base_" not in path.relative_to(FOLDER).parts
-)
+NAMES = sorted(path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.py") if "_base_" not in path.parts)
 COMMAND = "python tools/flops.py configs --menu configs/README.md"
 
 
@@ -32,7 +28,11 @@ def rows(page):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_menu_has_a_configs_line(name, rows):
     path = FOLDER / name
-    assert rows.get(name) == menu_row(path, FOLDER, *complexity(load_config(str(path))))
+    found = complexity(load_config(str(path)))
+    assert found.macs is not None
+    assert rows.get(name) == menu_row(path, FOLDER, *found)
+    for stated in re.findall(r"(\d+\.\d) M parameters", about(path)):
+        assert float(stated) == round(found.parameters / 1e6, 1)
 
 
 def test_the_menu_has_all_configs_and_no_other(page, rows):

@@ -15,6 +15,7 @@ from mmdet_trash.models.layers.ratio_invariant_pooling import RatioInvariantPool
 from mmdet_trash.models.layers.rep_conv import RepConv
 from mmdet_trash.models.layers.residual_feature_augmentation import ResidualFeatureAugmentation
 from mmdet_trash.models.layers.roi_align import RoIAlign
+from mmdet_trash.models.layers.rtdetr_decoder import RTDETRDecoder
 from mmdet_trash.models.layers.separable_conv import SeparableConv
 from mmdet_trash.models.layers.spp import SPP
 from mmdet_trash.models.layers.sppcspc import SPPCSPC
@@ -32,6 +33,7 @@ __all__ = [
     "BoxPairs",
     "ImplicitConv",
     "MaxPoolAndConv",
+    "RTDETRDecoder",
     "RatioInvariantPooling",
     "RepConv",
     "ResidualFeatureAugmentation",

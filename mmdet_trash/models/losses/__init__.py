@@ -15,6 +15,7 @@ from mmdet_trash.models.losses.iou_losses import (
     SIoULoss,
     bbox_iou_loss,
 )
+from mmdet_trash.models.losses.iou_varifocal_loss import IoUVarifocalLoss
 from mmdet_trash.models.losses.wiou_loss import WIoULoss
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "GIoULoss",
     "InnerIoULoss",
     "IoULoss",
+    "IoUVarifocalLoss",
     "MPDIoULoss",
     "SIoULoss",
     "WIoULoss",

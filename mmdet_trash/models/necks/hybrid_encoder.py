@@ -100,7 +100,7 @@ class HybridEncoder(BaseModule):
 
     def attend(self, x: Tensor) -> Tensor:
         """Let every pixel of (N, out_channels, H, W) look at every other."""
-        positions = sine_positions(*x.shape[-2:], x.shape[1]).to(x)
+        positions = sine_positions(*x.shape[-2:], x.shape[1], x.device).to(x)
         tokens = self.transformer(
             x.flatten(2).transpose(1, 2), query_pos=positions.expand(len(x), -1, -1), key_padding_mask=None
         )
@@ -134,20 +134,20 @@ class CSPRep(BaseModule):
         return self.final_conv(self.blocks(self.main_conv(x)) + self.short_conv(x))
 
 
-def sine_positions(height: int, width: int, channels: int, temperature: float = 10000.0) -> Tensor:
-    """Where each pixel is: sines and cosines of its row, then of its column, row by row.
+def sine_positions(height: int, width: int, channels: int, device: torch.device | None = None) -> Tensor:
+    """Where each pixel is: sines and cosines of its row, then of its column, of waves of 2 pi to 20 000 pi pixels.
 
     Args:
         height: rows.
         width: columns.
         channels: a multiple of 4.
-        temperature: the longest wave, in pixels by 2 pi.
+        device: of what comes out.
 
     Returns:
-        (height * width, channels).
+        (height * width, channels), row by row.
     """
-    frequencies = temperature ** -(torch.arange(channels // 4, dtype=torch.float64) / (channels // 4))
-    rows, columns = (torch.arange(side, dtype=torch.float64)[:, None] * frequencies for side in (height, width))
+    waves = 1e4 ** -(torch.arange(channels // 4, device=device) / (channels // 4))
+    rows, columns = (torch.arange(side, device=device)[:, None] * waves for side in (height, width))
     rows = torch.cat([rows.sin(), rows.cos()], 1)[:, None].expand(-1, width, -1)
     columns = torch.cat([columns.sin(), columns.cos()], 1)[None].expand(height, -1, -1)
-    return torch.cat([rows, columns], 2).flatten(0, 1).float()
+    return torch.cat([rows, columns], 2).flatten(0, 1)
