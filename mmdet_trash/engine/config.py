@@ -31,7 +31,7 @@ def load_config(path: str, cfg_options: dict[str, Any] | None = None) -> Config:
         raise InputError(f"{path}: {reason}") from None
     try:
         cfg.merge_from_dict(cfg_options or {})
-    except (KeyError, TypeError, IndexError) as error:
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
         raise InputError(f"--cfg-options does not fit {path}: {error}") from None
     return cfg
 

@@ -105,30 +105,50 @@ def check_nms(cfg: Config) -> None:
         InputError: for an unknown type of suppression, or a missing or unknown argument of one.
     """
     for node in walk(cfg.to_dict()):
-        nms = node.get("nms")
-        if not isinstance(nms, dict) or not isinstance(nms.get("type", "nms"), str):
-            continue
-        # mmcv takes these for itself, and knows its own threshold by an older name too.
-        options = {key: value for key, value in nms.items() if key not in ("type", "class_agnostic", "split_thr")}
-        name = nms.get("type", "nms")
-        if name not in NMS_TYPES:
-            raise _unknown_type("nms", name, NMS_TYPES)
-        if name in ("nms", "soft_nms") and "iou_thr" in options:
-            options["iou_threshold"] = options.pop("iou_thr")
-        try:
-            inspect.signature(NMS_TYPES[name]).bind("boxes", "scores", **options)
-        except TypeError as error:
-            raise InputError(f"config: nms type {name!r} {error}; _delete_=True drops what is inherited") from error
+        if isinstance(node.get("nms"), dict) and (fault := nms_fault(node["nms"])):
+            raise InputError(f"config: {fault}")
 
 
-def _unknown_type(kind: str, name: str, known: Iterable[str] = ()) -> InputError:
-    """Name the nearest of the known types and of those in the registry of a kind and its parents."""
-    known = list(known)
-    for registry in vars(registry_module).values():
-        if isinstance(registry, Registry) and registry.name == kind:
-            while registry is not None:
-                known += registry.module_dict
-                registry = registry.parent
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return InputError(f"config: {kind} type {name!r} is unknown{hint}")
+def nms_fault(nms: dict) -> str | None:
+    """What is wrong with a config's suppression, as mmcv would call it: its type or an argument; None if nothing."""
+    name = nms.get("type", "nms")
+    if not isinstance(name, str):
+        return None
+    # mmcv takes these for itself, and knows its own threshold by an older name too.
+    options = {key: value for key, value in nms.items() if key not in ("type", "class_agnostic", "split_thr")}
+    if name not in NMS_TYPES:
+        return _unknown("nms", name, NMS_TYPES)
+    if name in ("nms", "soft_nms") and "iou_thr" in options:
+        options["iou_threshold"] = options.pop("iou_thr")
+    try:
+        inspect.signature(NMS_TYPES[name]).bind("boxes", "scores", **options)
+    except TypeError as error:
+        return f"nms type {name!r} {error}; _delete_=True drops what is inherited"
+    return None
+
+
+def known_types(registry: Registry | None) -> list[str]:
+    """The names in a registry and its parents."""
+    known: list[str] = []
+    while registry is not None:
+        known += registry.module_dict
+        registry = registry.parent
+    return known
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like a given one; None when none is known."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.0)), None)
+
+
+def _unknown_type(kind: str, name: str) -> InputError:
+    """Name the nearest of the types in the registry of a kind and its parents."""
+    registries = [value for value in vars(registry_module).values() if isinstance(value, Registry)]
+    known = [known for registry in registries if registry.name == kind for known in known_types(registry)]
+    return InputError(f"config: {_unknown(kind, name, known)}")
+
+
+def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    close = nearest(name, known)
+    hint = f"; did you mean {close!r}?" if close else ""
+    return f"{kind} type {name!r} is unknown{hint}"
