@@ -1,4 +1,4 @@
-# DINO on five levels, Swin-L, 12 epochs at 480 to 1200 px: .717 on the leaderboard in public write-ups; for a large GPU.
+# DINO on five levels, Swin-L, 12 epochs at 480 to 1200 px: .717 on the leaderboard in public write-ups; large GPUs.
 _base_ = ["./dino-4scale_r50_1x_trash.py", "../_base_/backbones/swin_l.py"]
 
 attention = dict(num_levels=5)
