@@ -3,7 +3,8 @@
 import argparse
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 from mmdet_trash.errors import InputError
@@ -35,6 +36,16 @@ def show_warnings() -> None:
     logger = logging.getLogger("mmdet_trash")
     if not any(isinstance(handler, _WarningLines) for handler in logger.handlers):
         logger.addHandler(_WarningLines(logging.WARNING))
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Leave out what is logged below a warning: each environment variable that a config reads, each weight drawn."""
+    logging.disable(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def fail(message: str) -> NoReturn:

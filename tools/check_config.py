@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from mmdet_trash.cli import positive, run
+from mmdet_trash.cli import positive, quiet, run
 from mmdet_trash.errors import InputError
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
@@ -43,20 +43,32 @@ def main() -> None:
     loader = Loader()
     if args.chain is not None:
         try:
-            for config in configs:
-                show(read_chain(config, options, loader), args.chain)
+            with quiet():
+                for config in configs:
+                    show(read_chain(config, options, loader), args.chain)
         except Refused as refused:
             print(refused)
             sys.exit(1)
         return
     size = tuple(args.image_size) if args.image_size else None
-    found = {}
+    found: dict[str, None] = {}  # one of a shared base is told once
+    unread: list[InputError] = []
     for config in progress(configs):
-        for finding in check_config(config, options, image_size=size, data_root=args.data_root, loader=loader):
-            found[str(finding)] = None  # one of a shared base is told once
-    print("\n".join(found) or f"{len(configs)} config{'s' * (len(configs) > 1)}, no fault found")
+        try:
+            with quiet():
+                findings = check_config(config, options, image_size=size, data_root=args.data_root, loader=loader)
+        except InputError as error:
+            unread.append(error)
+        else:
+            found.update(dict.fromkeys(map(str, findings)))
+    print(*found, sep="\n", end="\n" * bool(found))
+    if unread:
+        for error in unread[:-1]:
+            print(f"error: {error}", file=sys.stderr)
+        raise unread[-1]
     if found:
         sys.exit(1)
+    print(f"{len(configs)} config{'s' * (len(configs) > 1)}, no fault found")
 
 
 def options_of(texts: list[str]) -> dict:

@@ -72,16 +72,16 @@ def complexity(cfg: Config, size: tuple[int, int] | None = None) -> Complexity:
 
 
 def image_size(cfg: Config) -> tuple[int, int]:
-    """Width and height, in pixels, that a config's `test_pipeline` resizes an image to.
+    """Width and height, in pixels, that a config resizes an image to before it is validated.
 
     Raises:
         InputError: when it does not.
     """
-    for step in walk(cfg.get("test_pipeline", [])):
-        if step.get("type") == "Resize" and step.get("scale"):
+    for step in walk([cfg.get("val_dataloader"), cfg.get("test_pipeline")]):
+        if step.get("type") == "Resize" and isinstance(step.get("scale"), (list, tuple)):
             width, height = step["scale"]
             return width, height
-    raise InputError("config: its test_pipeline has no Resize with a scale; --size says how large an image is")
+    raise InputError("config: it validates without a Resize to a width and height; --size says how large an image is")
 
 
 def blank_sample(width: int, height: int) -> DetDataSample:

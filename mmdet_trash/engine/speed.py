@@ -1,13 +1,13 @@
 """How fast a config's detector is on this machine."""
 
 import copy
-import logging
 import statistics
 import time
 
 import torch
 from mmengine.config import Config
 
+from mmdet_trash.cli import quiet
 from mmdet_trash.engine.complexity import blank_sample, image_size
 from mmdet_trash.engine.config import train_from_scratch
 from mmdet_trash.engine.runner import build_model
@@ -38,11 +38,8 @@ def frames_per_second(cfg: Config, size: tuple[int, int] | None = None) -> float
     train_from_scratch(cfg)
     torch.manual_seed(0)
     model = build_model(cfg)
-    logging.disable(logging.INFO)  # a line for each weight
-    try:
+    with quiet():
         model.init_weights()
-    finally:
-        logging.disable(logging.NOTSET)
     model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
     image = torch.randint(0, 256, (3, height, width), dtype=torch.uint8)
     times: list[float] = []

@@ -95,6 +95,7 @@ def stepped(request, shrink):
     # As training does.
     runner.message_hub.update_info("epoch", 0)
     runner.message_hub.update_info("iter", 0)
+    runner.optim_wrapper.zero_grad = lambda: None  # gradients stay, to be looked at
     losses = runner.model.train_step(next(iter(runner.train_dataloader)), runner.optim_wrapper)
     return SimpleNamespace(name=request.param, cfg=cfg, runner=runner, before=before, losses=losses, unscaled=unscaled)
 
@@ -105,6 +106,9 @@ def test_a_config_trains_a_step(stepped):
     weights = stepped.runner.model.named_parameters()
     changed = [key for key, value in weights if not torch.equal(value, stepped.before[key])]
     assert len(changed) > len(stepped.before) / 2
+    learned = [key for key, value in stepped.runner.model.named_parameters() if value.requires_grad]
+    alone = [key for key in learned if stepped.runner.model.get_parameter(key).grad is None]
+    assert alone == [], "no loss reaches it"
 
 
 @pytest.mark.slow
@@ -173,6 +177,7 @@ def test_no_initial_weights_are_left_without_them(name):
     assert "Pretrained" not in str(cfg.model)
     backbone = {**defaults_of(cfg.model.backbone.type), **cfg.model.backbone}
     assert backbone.get("frozen_stages", -1) == -1 and not backbone.get("norm_eval")
+    assert all(node.get("requires_grad", True) for node in configs.walk(cfg.model))
 
 
 @pytest.mark.parametrize("name", NAMES)

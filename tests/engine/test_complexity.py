@@ -112,9 +112,11 @@ def test_it_agrees_with_published_figures(name, size, published):
     assert complexity(cfg, size).macs / 1e9 == pytest.approx(published, rel=0.005)
 
 
-def test_the_size_is_that_of_the_test_pipeline_padded_as_the_detector_does():
+def test_the_size_is_that_of_the_validation_padded_as_the_detector_does():
     assert image_size(config("yolox/yolox_tiny_trash.py")) == (640, 640)
     assert image_size(config(FASTER)) == (1024, 1024)
+    own = config(FASTER, **{"val_dataloader.dataset.pipeline": [{"type": "Resize", "scale": (800, 640)}]})
+    assert image_size(own) == (800, 640)
     assert complexity(config(FASTER), (1000, 600)).size == (1024, 608)
 
 
@@ -138,7 +140,10 @@ def test_what_asks_for_a_number_of_the_image_is_not_counted_and_says_so(monkeypa
     ("change", "message"),
     [
         ({"model": None}, "it has no model"),
-        ({"test_pipeline": []}, "its test_pipeline has no Resize with a scale; --size says"),
+        (
+            {"val_dataloader.dataset.pipeline": [], "test_pipeline": [{"type": "Resize", "scale": 1024}]},
+            "it validates without a Resize to a width and height; --size says",
+        ),
         ({"model.neck.type": "FPM"}, "model type 'FPM' is unknown; did you mean"),
     ],
 )

@@ -43,6 +43,22 @@ def test_a_fault_of_a_shared_base_is_told_once(tool):
     assert "schedule_1x.py:14: of the milestones [8, 11] it never gets to 8 and 11: max_epochs is 6" in result.out
 
 
+def test_what_cannot_be_read_does_not_hide_the_faults_of_another(tool, mine, tmp_path):
+    wrong = [tmp_path / "a.py", tmp_path / "b.py"]
+    for path in wrong:
+        path.write_text("model = dict(")
+    result = tool("check_config", wrong[0], mine, wrong[1])
+    assert result.code == 2 and result.out.startswith(f"{mine}:3: 'momentum'") and result.out.count("\n") == 1
+    first, second = result.err.splitlines()
+    assert first.startswith(f"error: {wrong[0]}: SyntaxError") and second.startswith(f"error: {wrong[1]}: SyntaxError")
+
+
+def test_environment_variables_that_configs_read_are_not_told(tool, monkeypatch):
+    monkeypatch.setenv("TRASH_DATA_ROOT", "elsewhere")
+    result = tool("check_config", CASCADE)
+    assert (result.code, result.out, result.err) == (0, "1 config, no fault found\n", "")
+
+
 def test_options_and_data_are_looked_at(tool, dataset):
     options = ["--cfg-options", "train_cfg.max_epochs=12", "train_cfg.val_interval=3"]
     result = tool("check_config", CASCADE, "--data-root", dataset, *options)

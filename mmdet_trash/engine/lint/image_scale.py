@@ -108,7 +108,7 @@ def _trained(subject: Subject, train: list[Sized]) -> tuple[float, float]:
     for _, step in walk(subject.at(("model", "data_preprocessor", "batch_augments"))):
         sides += [*step.get("random_size_range", [])]
     names = {_name(step) for _, step in walk(subject.cfg.get("train_dataloader"))} - SIZED
-    if not sides or any(word in name for name in names for word in ("Resize", "Mosaic", "Affine", "Expand")):
+    if not sides or any(word in name for name in names for word in ("Resize", "Mosaic", "Affine", "Expand", "Crop")):
         return 0, math.inf
     return min(sides), max(sides)
 

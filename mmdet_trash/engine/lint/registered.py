@@ -55,6 +55,8 @@ SUPPRESSIONS = {"nms", "dqs_cfg"}
 """Keys whose types are mmcv's functions."""
 TAKEN_APART = {"conv_cfg", "upsample_cfg", "dcn"}
 """Keys whose dicts are taken apart by what holds them."""
+NARROWER = {"mmdet", "mmengine"}
+"""Scopes that do not know this package's types; of a user's own scope nothing is known."""
 NOT_LOOKED_UP = ("adapt_cfg", "_trans")
 """Ends of keys whose types are words that what holds them knows."""
 
@@ -74,7 +76,7 @@ def check_types(subject: Subject) -> Iterator[Finding]:
             yield from _arguments(subject, path, kind, _own(part, path) | {"type", "_scope_"})
         elif (other := _found(name, key, registries, registry.SCOPE)) is None:
             yield subject.finding(place, *_unknown(name, registries))
-        elif not unscoped:
+        elif not unscoped and _scope(subject) in NARROWER:
             unscoped = True
             what = f"type {name!r} is of {other.__module__.partition('.')[0]}, and default_scope is {_scope(subject)!r}"
             right = f"default_scope = {registry.SCOPE!r}, as in configs/_base_/default_runtime.py, is right"

@@ -65,7 +65,7 @@ def check_schedule(subject: Subject) -> Iterator[Finding]:
             what = f"close is {node['close']}, and {length.key} {length.steps}: no image is ever mixed"
             yield subject.finding((*path, "close"), what, f"below {length.steps} is right")
     interval = number(subject.cfg.train_cfg, "val_interval", 1)
-    if length.unit == "epochs" and interval > length.steps:
+    if subject.cfg.get("val_dataloader") and length.unit == "epochs" and interval > length.steps:
         what = f"val_interval is {interval}, and {length.key} {length.steps}: the last epoch alone is validated"
         yield subject.finding(("train_cfg", "val_interval"), what, f"{length.steps} or less is right")
 
@@ -82,7 +82,9 @@ def _length(train_cfg: Any) -> Length | None:
 def _schedulers(subject: Subject) -> list[Scheduler]:
     found = []
     for path, node in walk(subject.cfg.get("param_scheduler"), ("param_scheduler",)):
-        name = str(node.get("type")).rpartition(".")[2]
+        if "type" not in node:
+            continue  # of several optimizers, each with its own
+        name = str(node["type"]).rpartition(".")[2]
         of = next((of for of in ("LR", "Momentum", "ParamScheduler") if name.endswith(of)), "")
         begin, end = number(node, "begin", 0), number(node, "end", FOREVER)
         found.append(Scheduler(path, name.removesuffix(of), of, node, begin, end))

@@ -54,6 +54,20 @@ SOUND = {
         'train_cfg = dict(_delete_=True, type="IterBasedTrainLoop", max_iters=1000, val_interval=2000)\n'
         'param_scheduler = [dict(type="MultiStepLR", by_epoch=False, milestones=[800])]',
     ),
+    "schedules of several optimizers": (
+        CASCADE,
+        'train_cfg = dict(_delete_=True, type="IterBasedTrainLoop", max_iters=1000)\n'
+        'param_scheduler = dict(_delete_=True, head=[dict(type="MultiStepLR", by_epoch=False, milestones=[800])])',
+    ),
+    "no validation": (
+        CASCADE,
+        "val_dataloader = None\nval_cfg = None\nval_evaluator = None\ntrain_cfg = dict(val_interval=100)",
+    ),
+    "a crop that is resized": (
+        FASTER,
+        pipeline('dict(type="RandomCrop", crop_size=(512, 512)), dict(type="Resize", scale=(800, 800))'),
+    ),
+    "a scope of one's own": (CASCADE, 'default_scope = "mine"'),
     "sizes around the tested one": (
         FASTER,
         pipeline(CHOICE.format("[(size, 2000) for size in range(480, 1201, 32)]")),
