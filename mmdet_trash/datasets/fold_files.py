@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from mmdet_trash.annotations import load_annotations
 from mmdet_trash.datasets.folds import Folds
 from mmdet_trash.errors import InputError
 
@@ -66,6 +67,27 @@ def fold_files(folds_dir: str | Path, part: str) -> list[Path]:
         if fold not in found:
             raise InputError(f"{folds_dir}: has {part}_fold{max(found)}.json and no {part}_fold{fold}.json")
     return [found[fold] for fold in sorted(found)]
+
+
+def read_folds(coco: dict[str, Any], folds_dir: str | Path) -> Folds:
+    """Who validates on what, from `val_fold{k}.json` of a folder; each image is a group of its own.
+
+    Args:
+        coco: the content of the annotation file that the folds are of.
+        folds_dir: the folder.
+
+    Raises:
+        InputError: when there are none, or one holds an image that the annotation file has not.
+    """
+    position = {image["id"]: index for index, image in enumerate(coco["images"])}
+    paths = fold_files(folds_dir, "val")
+    times = np.ones((len(paths), len(position)), np.int64)
+    for fold, path in enumerate(paths):
+        ids = [image["id"] for image in load_annotations(path)["images"]]
+        if unknown := set(ids) - position.keys():
+            raise InputError(f"{path}: image {min(unknown)} is none of the annotation file's; folds of it are right")
+        times[fold, [position[image_id] for image_id in ids]] = 0
+    return Folds(times, np.arange(len(position)))
 
 
 def _write(coco: dict[str, Any], times: np.ndarray, path: Path) -> None:

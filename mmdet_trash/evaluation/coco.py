@@ -2,7 +2,7 @@
 
 import contextlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -47,24 +47,24 @@ def evaluate_coco(coco: dict[str, Any], predictions: Predictions, backend: str =
     """
     if backend not in BACKENDS:
         raise ValueError(f"backend {backend!r} is unknown, one of {', '.join(BACKENDS)} is right")
-    images = predictions.images
-    truth = _ground_truth(coco, images)
-    if not truth["annotations"]:
-        nothing = dict.fromkeys(images.classes, float("nan"))
+    truth = ground_truth(coco, predictions.images)
+    evaluator = evaluated(backend, truth, as_array(predictions)) if truth["annotations"] else None
+    return metrics_of(evaluator, predictions.images.classes)
+
+
+def metrics_of(evaluator: Any | None, classes: Sequence[str]) -> CocoMetrics:
+    """The figures of what `evaluated` gives; all NaN for None, which stands for a ground truth without boxes."""
+    if evaluator is None:
+        nothing = dict.fromkeys(classes, float("nan"))
         return CocoMetrics(_mAP50_first(dict.fromkeys(SUMMARY, float("nan"))), nothing, dict(nothing))
-    evaluator = _evaluator(backend, truth, _as_array(predictions))
-    with contextlib.redirect_stdout(io.StringIO()):
-        evaluator.evaluate()
-        evaluator.accumulate()
-        evaluator.summarize()
     # (IoU threshold, recall, class, area, number of detections); -1 stands for "no ground truth".
     precision = np.asarray(evaluator.eval["precision"])[:, :, :, 0, -1]
     precision = np.where(precision < 0, np.nan, precision)
     stats = [float("nan") if value < 0 else float(value) for value in evaluator.stats]
     return CocoMetrics(
         summary=_mAP50_first(dict(zip(SUMMARY, stats, strict=True))),
-        ap50=dict(zip(images.classes, precision[0].mean(axis=0).tolist(), strict=True)),
-        ap=dict(zip(images.classes, precision.mean(axis=(0, 1)).tolist(), strict=True)),
+        ap50=dict(zip(classes, precision[0].mean(axis=0).tolist(), strict=True)),
+        ap=dict(zip(classes, precision.mean(axis=(0, 1)).tolist(), strict=True)),
     )
 
 
@@ -80,7 +80,7 @@ class Map50:
     """
 
     def __init__(self, coco: dict[str, Any], images: ImageTable) -> None:
-        self.truth = _ground_truth(coco, images)
+        self.truth = ground_truth(coco, images)
         if not self.truth["annotations"]:
             raise InputError("ground truth: the predicted images have no boxes, mAP is undefined")
 
@@ -99,7 +99,7 @@ class Map50:
         if not len(predictions):
             return 0.0
         with contextlib.redirect_stdout(io.StringIO()):
-            evaluator = _hotcoco()[1](self.index, self.index.loadRes(_as_array(predictions)), "bbox")
+            evaluator = _hotcoco()[1](self.index, self.index.loadRes(as_array(predictions)), "bbox")
             params = evaluator.params
             params.iouThrs, params.maxDets = [0.5], [100]
             params.areaRng, params.areaRngLbl = [[0, 1e10]], ["all"]
@@ -110,13 +110,30 @@ class Map50:
         return float(precision.mean(axis=0)[(precision >= 0).all(axis=0)].mean())
 
 
-def _evaluator(backend: str, truth: dict[str, Any], detections: np.ndarray) -> Any:
+def evaluated(backend: str, truth: dict[str, Any], detections: np.ndarray) -> Any:
+    """`make_evaluator`'s, after `evaluate`, `accumulate` and `summarize`."""
+    evaluator = make_evaluator(backend, truth, detections)
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluator.evaluate()
+        evaluator.accumulate()
+        evaluator.summarize()
+    return evaluator
+
+
+def make_evaluator(backend: str, truth: dict[str, Any], detections: np.ndarray) -> Any:
+    """The `COCOeval` of a backend.
+
+    Args:
+        backend: one of `BACKENDS`.
+        truth: as `ground_truth` gives it.
+        detections: as `as_array` gives them.
+    """
     index, evaluator = _hotcoco() if backend == "hotcoco" else _pycocotools()
     with contextlib.redirect_stdout(io.StringIO()):
-        ground_truth = index(truth)
+        true = index(truth)
         # Neither library takes an empty list of results; the truth without annotations is one.
-        results = ground_truth.loadRes(detections) if len(detections) else index({**truth, "annotations": []})
-    return evaluator(ground_truth, results, "bbox")
+        results = true.loadRes(detections) if len(detections) else index({**truth, "annotations": []})
+    return evaluator(true, results, "bbox")
 
 
 def _hotcoco() -> tuple[Callable[[dict[str, Any]], Any], Callable[..., Any]]:
@@ -138,7 +155,7 @@ def _pycocotools() -> tuple[Callable[[dict[str, Any]], Any], Callable[..., Any]]
     return index, COCOeval
 
 
-def _ground_truth(coco: dict[str, Any], images: ImageTable) -> dict[str, Any]:
+def ground_truth(coco: dict[str, Any], images: ImageTable) -> dict[str, Any]:
     """The part of a ground truth that is about these images, with the fields the evaluators need and no others.
 
     Images, categories and annotations are numbered anew. pycocotools notes a match by the annotation's id and reads
@@ -170,8 +187,8 @@ def _ground_truth(coco: dict[str, Any], images: ImageTable) -> dict[str, Any]:
     }
 
 
-def _as_array(predictions: Predictions) -> np.ndarray:
-    """(N, 7) float64: image number, x, y, width, height, score, label; numbered as `_ground_truth` does."""
+def as_array(predictions: Predictions) -> np.ndarray:
+    """(N, 7) float64: image number, x, y, width, height, score, label; numbered as `ground_truth` does."""
     ids, boxes = predictions.images.ids, predictions.bboxes
     return np.column_stack(
         [
