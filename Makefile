@@ -5,7 +5,7 @@ WORK_DIR ?= work_dirs/demo
 READY := .venv/.ready
 RUN := .venv/bin/python
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint browser clean
 
 demo: $(READY)
 	$(RUN) tools/make_synthetic.py --out $(WORK_DIR)/data --images 240 --test-images 40 --overwrite
@@ -13,7 +13,7 @@ demo: $(READY)
 	$(RUN) tools/train_kfold.py configs/demo/cascade-rcnn_tiny.py --data-root $(WORK_DIR)/data --folds-dir $(WORK_DIR)/folds --work-dir $(WORK_DIR) --jobs 2 --resume --from-scratch --test-gt $(WORK_DIR)/data/test_truth.json
 	$(RUN) tools/browse.py $(WORK_DIR)/data/test.json --predictions $(WORK_DIR)/submission.csv --out $(WORK_DIR)/detections.png
 
-test: lint
+test: lint browser
 	$(RUN) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
@@ -21,6 +21,12 @@ lint: $(READY)
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(RUN) tools/check_config.py --all
+
+# The tests open reports in Debian's Chromium.
+browser:
+	@command -v chromium >/dev/null || if [ "$$(id -u)" = 0 ]; then \
+		apt-get -qq update && apt-get -qq install --no-install-recommends chromium >/dev/null; \
+	else echo "no Chromium: reports are not opened in a browser; sudo apt-get install chromium brings it"; fi
 
 clean:
 	rm -rf .venv

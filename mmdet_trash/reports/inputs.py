@@ -1,0 +1,89 @@
+"""What an analysis reads: a ground truth, and the predictions of one or more models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mmdet_trash.annotations import class_names, load_annotations
+from mmdet_trash.errors import InputError
+from mmdet_trash.predictions import ImageTable, Predictions, Reading, read
+from mmdet_trash.reports.words import Words
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Checked and about the same images.
+
+    Attributes:
+        coco: the ground truth.
+        predictions: of each model.
+        notes: what was not as it should be, one sentence each.
+    """
+
+    coco: dict[str, Any]
+    predictions: list[Predictions]
+    notes: list[str]
+
+
+def read_inputs(
+    ann_file: Path,
+    models: Sequence[Sequence[str]],
+    words: Words,
+    predicted_only: bool = False,
+    trust_pickle: bool = False,
+) -> Inputs:
+    """Read a ground truth and the prediction files of models.
+
+    Args:
+        ann_file: the ground truth.
+        models: the files of each; several, such as one a fold, are joined.
+        words: of the report's language.
+        predicted_only: whether to leave out images that no file lists.
+        trust_pickle: whether a pickle may be read, which lets it execute what it likes.
+
+    Raises:
+        InputError: when there is nothing to find, two files of a model list the same image, and as `read`.
+    """
+    coco = load_annotations(ann_file)
+    images = ImageTable.from_coco(coco)
+    readings = [[read(file, images, trust_pickle) for file in files] for files in models]
+    notes = [
+        words("analysis.other_rows", file=file, note=note)
+        for files, parts in zip(models, readings, strict=True)
+        for file, part in zip(files, parts, strict=True)
+        for note in part.notes
+    ]
+    predictions = [_joined(files, parts) for files, parts in zip(models, readings, strict=True)]
+    listed = np.any([part.listed for parts in readings for part in parts], axis=0)
+    if predicted_only and not listed.all():
+        names = {"count": int((~listed).sum()), "all": len(images), "file": ann_file}
+        notes.append(words("analysis.left_out", **names))
+        coco = {**coco, "images": [image for image, there in zip(coco["images"], listed, strict=True) if there]}
+        images = ImageTable.from_coco(coco)
+        coco["annotations"] = [a for a in coco["annotations"] if a["image_id"] in set(images.ids.tolist())]
+        predictions = [found.over(images) for found in predictions]
+    there = {annotation["category_id"] for annotation in coco["annotations"] if not annotation.get("iscrowd")}
+    if not there:
+        raise InputError(
+            f"{ann_file}: the predicted images have no boxes, so nothing can be right; labelled ones are needed"
+        )
+    ids = sorted(category["id"] for category in coco["categories"])
+    if without := [name for name, number in zip(class_names(coco), ids, strict=True) if number not in there]:
+        notes.append(words("analysis.no_truth", file=ann_file, classes=", ".join(without)))
+    return Inputs(coco, predictions, notes)
+
+
+def _joined(files: Sequence[str], parts: Sequence[Reading]) -> Predictions:
+    """The files of one model as one."""
+    listed = np.zeros(len(parts[0].listed), dtype=np.int64)
+    for file, part in zip(files, parts, strict=True):
+        if (twice := part.listed & (listed > 0)).any():
+            name = part.predictions.images.file_names[np.argmax(twice)]
+            raise InputError(f"{file}: lists {name!r}, which another file of its model lists; each image once is right")
+        listed += part.listed
+    return Predictions.concat([part.predictions for part in parts])

@@ -1,0 +1,122 @@
+"""A report as one HTML file that needs nothing else, and its numbers beside it."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from mmdet_trash.files import atomic_write
+from mmdet_trash.reports.charts import Charts
+from mmdet_trash.reports.parts import Cell, Chart, Gallery, Part, Report, Table
+from mmdet_trash.reports.words import Words
+
+LONGEST = 200
+"""Rows of a table that stand on the page; the others are in its file alone."""
+
+
+def write_report(report: Report, words: Words, out: str | Path) -> list[Path]:
+    """Write a page, `NAME.json` with all its numbers and, in the folder `NAME_csv`, each of its tables.
+
+    Args:
+        report: what to write.
+        words: of the page's language; the numbers' files are the same in every one.
+        out: the HTML file.
+
+    Returns:
+        The two files and the folder.
+
+    Raises:
+        OSError: naming the file that cannot be written.
+    """
+    out = Path(out)
+    numbers, folder = out.with_suffix(".json"), out.with_name(f"{out.stem}_csv")
+    page = render(report, words, folder.name)
+    _write_tables(report, folder)
+    with atomic_write(numbers) as file:
+        json.dump(as_dict(report), file, ensure_ascii=False, allow_nan=False)
+        file.write("\n")
+    with atomic_write(out) as file:
+        file.write(page)
+    return [out, numbers, folder]
+
+
+def as_dict(report: Report) -> dict[str, Any]:
+    """A report's numbers: of each table its columns and its rows."""
+    return {
+        "report": report.name,
+        "about": list(report.about),
+        "facts": dict(report.facts),
+        "notes": report.notes,
+        "tables": {part.id: {"columns": part.table.columns, "rows": part.table.rows} for part in report.parts()},
+    }
+
+
+def render(report: Report, words: Words, folder: str) -> str:
+    """The page.
+
+    Args:
+        report: what it shows.
+        words: of its language.
+        folder: where the page says that its tables lie.
+    """
+    templates = files("mmdet_trash.reports") / "templates"
+    environment = Environment(
+        loader=PackageLoader("mmdet_trash.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "ensure_ascii": False}
+    charts = {part.id: part for part in report.parts() if isinstance(part, Chart)}
+    return environment.get_template("report.html").render(
+        report=report,
+        words=words,
+        folder=folder,
+        colours=Charts(words, report.classes, report.series).colours,
+        kind_of={Chart: "chart", Gallery: "gallery", Part: "numbers"},
+        cell=_shown,
+        belongs=lambda part, row: _belongs(report, part.table, row),
+        longest=LONGEST,
+        data_uri=lambda jpeg: f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}",
+        data={name: {"data": chart.traces, "layout": chart.layout} for name, chart in charts.items()},
+        plotly=Markup(get_plotlyjs() if charts else "").replace(Markup("</script"), Markup("<\\/script")),
+        style=Markup((templates / "report.css").read_text("utf-8")),
+        script=Markup((templates / "report.js").read_text("utf-8")),
+    )
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _belongs(report: Report, table: Table, row: tuple[Cell, ...]) -> Markup:
+    """What the filters know a row by."""
+    names = {"class": report.classes, "series": report.series}
+    found = {column: value for column, value in zip(table.columns, row, strict=True) if column in names}
+    return Markup("").join(
+        Markup(' data-{}="{}"').format(column, names[column].index(value))
+        for column, value in found.items()
+        if value in names[column]
+    )
+
+
+def _write_tables(report: Report, folder: Path) -> None:
+    """One CSV file a part; those of an earlier report go."""
+    for part in report.parts():
+        with atomic_write(folder / f"{part.id}.csv") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(part.table.columns)
+            rows.writerows(part.table.rows)
+    for path in folder.glob("*.csv"):
+        if path.stem not in {part.id for part in report.parts()}:
+            path.unlink()

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+"""Look at predictions: an HTML page of how good they are, what they get wrong and what that costs, and its numbers as
+JSON and CSV beside it. Several files are several models, side by side."""
+
+import argparse
+from pathlib import Path
+
+from mmdet_trash.cli import positive, run
+from mmdet_trash.files import check_no_input, check_writable
+from mmdet_trash.reports.words import LANGUAGES, Words
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="example: python tools/analyze.py oof.parquet --gt data/trash/train.json --images data/trash"
+        "; trainings: python tools/analyze.py --logs work_dirs/a_kfold work_dirs/b_kfold",
+    )
+    parser.add_argument("files", nargs="*", metavar="FILE", help="a model's predictions: .csv, .json, .pkl or .parquet")
+    parser.add_argument(
+        "--model", nargs="+", action="append", default=[], metavar=("NAME", "FILE"),
+        help="a model of several files, such as one a fold, under a name",
+    )  # fmt: skip
+    parser.add_argument("--gt", type=Path, help="annotation file of the predicted images")
+    parser.add_argument("--images", type=Path, help="folder of its images, to show the worst")
+    parser.add_argument("--worst", type=positive, default=24, help="how many of them, of each model (%(default)s)")
+    parser.add_argument("--predicted-only", action="store_true", help="leave out images that no file lists")
+    parser.add_argument("--trust-pickle", action="store_true", help="read a .pkl, which can execute anything")
+    parser.add_argument(
+        "--logs", nargs="+", type=Path, default=[], metavar="DIR", help="work dirs of trainings to draw"
+    )
+    parser.add_argument("--lang", choices=LANGUAGES, default="en", help="language of the page (%(default)s)")
+    parser.add_argument("--out", type=Path, default=Path("report.html"), help="page to write (%(default)s)")
+    args = parser.parse_args()
+    args.models = [[file] for file in args.files] + [files for _, *files in args.model]
+    if not (args.models or args.logs):
+        parser.error("nothing to look at: FILE or --logs DIR is needed")
+    if args.models and args.gt is None:
+        parser.error("--gt is needed: the annotation file that says what is right")
+    if empty := next((names[0] for names in args.model if len(names) == 1), None):
+        parser.error(f"--model {empty}: a name and at least one file are needed")
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    check_writable(args.out)
+    check_no_input(args.out.with_suffix(".json"), [args.gt, *flat(args.models)] if args.gt else [])
+
+    # Imported late: they compile, and the arguments are checked by now.
+    from mmdet_trash.evaluation.analysis import Evaluated
+    from mmdet_trash.reports.analysis import Analysis, Model, analysis_report
+    from mmdet_trash.reports.charts import Charts
+    from mmdet_trash.reports.inputs import read_inputs
+    from mmdet_trash.reports.names import short_names
+    from mmdet_trash.reports.page import write_report
+    from mmdet_trash.reports.training_logs import read_runs
+    from mmdet_trash.reports.worst import Photographs
+
+    words, runs = Words(args.lang), read_runs(args.logs)
+    names = (*short_names([Path(file).with_suffix("") for file in args.files]), *(name for name, *_ in args.model))
+    models, coco, notes, classes = [], {}, [], ()
+    if args.models:
+        inputs = read_inputs(args.gt, args.models, words, args.predicted_only, args.trust_pickle)
+        coco, notes = inputs.coco, inputs.notes
+        classes = inputs.predictions[0].images.classes
+        models = [Model(name, Evaluated(coco, found)) for name, found in zip(names, inputs.predictions, strict=True)]
+    photographs = Photographs(args.images, args.gt, args.worst) if args.images else None
+    analysis = Analysis(coco, models, Charts(words, classes, names))
+    about = [str(path) for path in (*flat(args.models), *([args.gt] if args.gt else []), *args.logs)]
+    report = analysis_report(analysis, about, notes, photographs, runs)
+    for note in report.notes:
+        print(note)
+    page, numbers, tables = write_report(report, words, args.out)
+    print(f"{page}: {len(list(report.parts()))} figures; numbers in {numbers} and {tables}/")
+
+
+def flat(models: list[list[str]]) -> list[str]:
+    """All files of all models."""
+    return [file for files in models for file in files]
+
+
+if __name__ == "__main__":
+    run(main)
