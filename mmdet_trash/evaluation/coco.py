@@ -57,15 +57,30 @@ def metrics_of(evaluator: Any | None, classes: Sequence[str]) -> CocoMetrics:
     if evaluator is None:
         nothing = dict.fromkeys(classes, float("nan"))
         return CocoMetrics(_mAP50_first(dict.fromkeys(SUMMARY, float("nan"))), nothing, dict(nothing))
-    # (IoU threshold, recall, class, area, number of detections); -1 stands for "no ground truth".
     precision = np.asarray(evaluator.eval["precision"])[:, :, :, 0, -1]
     precision = np.where(precision < 0, np.nan, precision)
-    stats = [float("nan") if value < 0 else float(value) for value in evaluator.stats]
+    stats = _twelve(np.asarray(evaluator.eval["precision"]), np.asarray(evaluator.eval["recall"]))
     return CocoMetrics(
         summary=_mAP50_first(dict(zip(SUMMARY, stats, strict=True))),
         ap50=dict(zip(classes, precision[0].mean(axis=0).tolist(), strict=True)),
         ap=dict(zip(classes, precision.mean(axis=(0, 1)).tolist(), strict=True)),
     )
+
+
+def _twelve(precision: np.ndarray, recall: np.ndarray) -> list[float]:
+    """The figures of `SUMMARY` as pycocotools takes their means; hotcoco's own can differ in the last bit.
+
+    Args:
+        precision: (10, 101, C, 4, 3) by IoU threshold, recall, class, area and number of boxes; -1 where there is no
+            ground truth.
+        recall: (10, C, 4, 3), likewise.
+    """
+    parts = [
+        precision[..., 0, 2], precision[0, ..., 0, 2], precision[5, ..., 0, 2], *(precision[..., i, 2] for i in (1, 2, 3)),
+        *(recall[..., 0, i] for i in (0, 1, 2)), *(recall[..., i, 2] for i in (1, 2, 3)),
+    ]  # fmt: skip
+    known = (part[part > -1] for part in parts)
+    return [float(part.mean()) if len(part) else float("nan") for part in known]
 
 
 class Map50:
@@ -111,12 +126,11 @@ class Map50:
 
 
 def evaluated(backend: str, truth: dict[str, Any], detections: np.ndarray) -> Any:
-    """`make_evaluator`'s, after `evaluate`, `accumulate` and `summarize`."""
+    """`make_evaluator`'s, after `evaluate` and `accumulate`."""
     evaluator = make_evaluator(backend, truth, detections)
     with contextlib.redirect_stdout(io.StringIO()):
         evaluator.evaluate()
         evaluator.accumulate()
-        evaluator.summarize()
     return evaluator
 
 
