@@ -12,6 +12,7 @@ demo: $(READY)
 	$(RUN) tools/kfold.py --ann $(WORK_DIR)/data/train.json --out-dir $(WORK_DIR)/folds --folds 2
 	$(RUN) tools/train_kfold.py configs/demo/cascade-rcnn_tiny.py --data-root $(WORK_DIR)/data --folds-dir $(WORK_DIR)/folds --work-dir $(WORK_DIR) --jobs 2 --resume --from-scratch --test-gt $(WORK_DIR)/data/test_truth.json
 	$(RUN) tools/browse.py $(WORK_DIR)/data/test.json --predictions $(WORK_DIR)/submission.csv --out $(WORK_DIR)/detections.png
+	$(RUN) tools/analyze.py $(WORK_DIR)/oof.parquet --gt $(WORK_DIR)/oof_truth.json --images $(WORK_DIR)/data --logs $(WORK_DIR) --out $(WORK_DIR)/report.html
 
 test: lint browser
 	$(RUN) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder

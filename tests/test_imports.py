@@ -22,7 +22,17 @@ LIGHT = (
     "datasets.holdout",
     "datasets.images",
     "datasets.pseudo_labels",
+    "datasets.statistics",
+    "datasets.suspects",
     "datasets.synthetic",
+    "evaluation.analysis",
+    "evaluation.sweep",
+    "reports.analysis",
+    "reports.curves",
+    "reports.eda",
+    "reports.inputs",
+    "reports.page",
+    "reports.worst",
 )
 HEAVY = {"torch", "mmdet", "mmengine", "mmcv"}
 TOOLS = sorted(path.name for path in (ROOT / "tools").glob("*.py"))

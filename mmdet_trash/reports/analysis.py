@@ -68,11 +68,13 @@ def analysis_report(
     sections = analysis.sections() if models else []
     notes = list(notes)
     galleries: list[Part] = []
+    lost: dict[str, None] = {}
     for series, model in enumerate(models):
-        gallery, lost = worst_images(model.evaluated, model.threshold, charts.words, photographs)
+        gallery, names = worst_images(model.evaluated, model.threshold, charts.words, photographs)
         galleries.append(replace(gallery, number=series, about=model.name if len(models) > 1 else ""))
-        if lost and not series:
-            notes.append(charts.words("analysis.missing_images", count=len(lost), first=lost[0]))
+        lost |= dict.fromkeys(names)
+    if lost:
+        notes.append(charts.words("analysis.missing_images", count=len(lost), first=next(iter(lost))))
     if models and photographs is None:
         notes.append(charts.words("analysis.no_images"))
     everything = replace(charts, series=(*charts.series, *(run.name for run in runs)))

@@ -65,15 +65,16 @@ def read_inputs(
         notes.append(words("analysis.left_out", **names))
         coco = {**coco, "images": [image for image, there in zip(coco["images"], listed, strict=True) if there]}
         images = ImageTable.from_coco(coco)
-        coco["annotations"] = [a for a in coco["annotations"] if a["image_id"] in set(images.ids.tolist())]
+        ids = set(images.ids.tolist())
+        coco["annotations"] = [a for a in coco["annotations"] if a["image_id"] in ids]
         predictions = [found.over(images) for found in predictions]
     there = {annotation["category_id"] for annotation in coco["annotations"] if not annotation.get("iscrowd")}
     if not there:
         raise InputError(
             f"{ann_file}: the predicted images have no boxes, so nothing can be right; labelled ones are needed"
         )
-    ids = sorted(category["id"] for category in coco["categories"])
-    if without := [name for name, number in zip(class_names(coco), ids, strict=True) if number not in there]:
+    numbers = sorted(category["id"] for category in coco["categories"])
+    if without := [name for name, number in zip(class_names(coco), numbers, strict=True) if number not in there]:
         notes.append(words("analysis.no_truth", file=ann_file, classes=", ".join(without)))
     return Inputs(coco, predictions, notes)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import json
+from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,28 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from mmdet_trash.files import atomic_write
+from mmdet_trash.errors import InputError
+from mmdet_trash.files import atomic_write, check_no_input, check_writable
 from mmdet_trash.reports.charts import Charts
 from mmdet_trash.reports.parts import Cell, Chart, Gallery, Part, Report, Table
 from mmdet_trash.reports.words import Words
 
 LONGEST = 200
 """Rows of a table that stand on the page; the others are in its file alone."""
+
+
+def check_page(out: Path, inputs: Iterable[str | Path]) -> None:
+    """Check, before long work, that a page can be written and that neither it nor its numbers replace what is read.
+
+    Raises:
+        InputError: when it is a folder, where its own numbers go, or an input.
+        OSError: naming the page, when its folder cannot be written.
+    """
+    if out.is_dir() or out.suffix == ".json":
+        raise InputError(f"{out}: is a folder or ends as the page's numbers do, NAME.html is right")
+    check_writable(out)
+    for path in (out, out.with_suffix(".json")):
+        check_no_input(path, inputs)
 
 
 def write_report(report: Report, words: Words, out: str | Path) -> list[Path]:
@@ -54,7 +70,6 @@ def as_dict(report: Report) -> dict[str, Any]:
         "report": report.name,
         "about": list(report.about),
         "facts": dict(report.facts),
-        "notes": report.notes,
         "tables": {part.id: {"columns": part.table.columns, "rows": part.table.rows} for part in report.parts()},
     }
 

@@ -60,7 +60,8 @@ class OpenReport:
         return {kind: count for kind, count in self.page.evaluate(MARKS, name).items() if count}
 
     def click(self, text: str) -> None:
-        """Click a button of the filters."""
+        """Click a button of the filters at the top."""
+        self.page.eval_on_selector(".filters", "filters => { filters.open = true; }")
         self.page.click(f"[data-filter] button:text-is('{text}')")
 
     def total(self, name: str) -> float:

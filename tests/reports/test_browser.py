@@ -186,6 +186,8 @@ def test_keys_do_what_the_mouse_does(browser, small):
         report.charts()
         report.page.focus(".skip")
         assert report.page.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
+        report.page.focus(".filters summary")
+        report.page.keyboard.press("Enter")
         button = report.page.query_selector('[data-filter="class"] [aria-pressed]')
         button.focus()
         report.page.keyboard.press("Space")

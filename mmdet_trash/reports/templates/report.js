@@ -95,6 +95,8 @@ function apply(filter) {
     hidden[filter] = new Set(
       [...document.querySelectorAll(`[data-filter="${filter}"] [aria-pressed="false"]`)].map((b) => b.value),
     );
+    const active = hidden.series.size + hidden.class.size > 0;
+    document.querySelector(".filters").classList.toggle("active", active);
     for (const row of document.querySelectorAll(`tr[data-${filter}]`)) row.hidden = !isShown(row.dataset);
     redraw();
   }
