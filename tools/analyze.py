@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from mmdet_trash.cli import positive, run
-from mmdet_trash.files import check_no_input, check_writable
+from mmdet_trash.errors import InputError
 from mmdet_trash.reports.words import LANGUAGES, Words
 
 
@@ -44,8 +44,6 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    check_writable(args.out)
-    check_no_input(args.out.with_suffix(".json"), [args.gt, *flat(args.models)] if args.gt else [])
 
     # Imported late: they compile, and the arguments are checked by now.
     from mmdet_trash.evaluation.analysis import Evaluated
@@ -53,12 +51,16 @@ def main() -> None:
     from mmdet_trash.reports.charts import Charts
     from mmdet_trash.reports.inputs import read_inputs
     from mmdet_trash.reports.names import short_names
-    from mmdet_trash.reports.page import write_report
+    from mmdet_trash.reports.page import check_page, write_report
     from mmdet_trash.reports.training_logs import read_runs
     from mmdet_trash.reports.worst import Photographs
 
+    check_page(args.out, [*flat(args.models), *([args.gt] if args.gt else [])])
     words, runs = Words(args.lang), read_runs(args.logs)
     names = (*short_names([Path(file).with_suffix("") for file in args.files]), *(name for name, *_ in args.model))
+    everything = [*names, *(run.name for run in runs)]
+    if twice := next((name for name in everything if everything.count(name) > 1), None):
+        raise InputError(f"{twice}: names two models or trainings; --model NAME FILE gives a model another name")
     models, coco, notes, classes = [], {}, [], ()
     if args.models:
         inputs = read_inputs(args.gt, args.models, words, args.predicted_only, args.trust_pickle)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from mmdet_trash.annotations import load_annotations
 from mmdet_trash.cli import run
-from mmdet_trash.files import check_no_input, check_writable
+from mmdet_trash.errors import InputError
 from mmdet_trash.reports.eda import Dataset, eda_report
-from mmdet_trash.reports.page import write_report
+from mmdet_trash.reports.page import check_page, write_report
 from mmdet_trash.reports.words import LANGUAGES, Words
 
 
@@ -30,8 +30,9 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
-    check_writable(args.out)
-    check_no_input(args.out.with_suffix(".json"), [path for path in (args.ann, args.against) if path])
+    check_page(args.out, [path for path in (args.ann, args.against) if path])
+    if args.against and args.against.resolve() == args.ann.resolve():
+        raise InputError(f"--against {args.against}: is the dataset itself, another is right")
     dataset = Dataset(args.ann, load_annotations(args.ann), args.images)
     against = Dataset(args.against, load_annotations(args.against)) if args.against else None
     words = Words(args.lang)

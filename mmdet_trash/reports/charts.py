@@ -332,5 +332,5 @@ def _series_colour(series: int) -> str:
 
 
 def _text(value: Any) -> str:
-    """A name, where Plotly would read tags."""
-    return escape(str(value), quote=False)
+    """A name, where Plotly would read tags and templates."""
+    return escape(str(value), quote=False).replace("%{", "&#37;{")

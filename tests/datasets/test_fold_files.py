@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mmdet_trash.annotations import load_annotations
-from mmdet_trash.datasets.fold_files import fold_files, write_folds
+from mmdet_trash.datasets.fold_files import fold_files, read_folds, write_folds
 from mmdet_trash.datasets.folds import bootstrap_bags, stratified_folds
 from mmdet_trash.errors import InputError
 from tests.builders import coco, write_json
@@ -104,3 +104,27 @@ def test_a_folder_without_folds_or_with_a_gap_is_refused(tmp_path):
         write_json(tmp_path / f"val_fold{fold}.json", coco())
     with pytest.raises(InputError, match=r"has val_fold2.json and no val_fold1.json"):
         fold_files(tmp_path, "val")
+
+
+def test_who_validates_on_what_is_read_back_by_image_id_whatever_the_order(tmp_path):
+    truth = rich_coco()
+    folds = stratified_folds(truth, np.arange(12), 3)
+    write_folds(truth, folds, tmp_path)
+    assert np.array_equal(read_folds(truth, tmp_path).times, folds.times)
+    turned = {**truth, "images": truth["images"][::-1]}
+    assert np.array_equal(read_folds(turned, tmp_path).validated, folds.validated[:, ::-1])
+    assert len(set(read_folds(truth, tmp_path).groups.tolist())) == 12
+
+    bags = bootstrap_bags(np.arange(12), 2)
+    write_folds(truth, bags, tmp_path)
+    found = read_folds(truth, tmp_path)
+    assert len(found) == 2 and np.array_equal(found.validated, bags.validated)
+
+    last = np.flatnonzero(bags.validated[1])[-1]
+    fewer = {**truth, "images": [image for image in truth["images"] if image["id"] != last]}
+    with pytest.raises(
+        InputError, match=rf"val_fold[01].json: image {last} is none of the annotation file's; folds of it"
+    ):
+        read_folds(fewer, tmp_path)
+    with pytest.raises(InputError, match=r"has no val_fold0.json"):
+        read_folds(truth, tmp_path / "none")

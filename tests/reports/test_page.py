@@ -1,0 +1,219 @@
+"""The page and the files beside it, of a report whose names would break them."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+from html.parser import HTMLParser
+from urllib.parse import unquote
+
+import numpy as np
+import plotly.offline
+import pytest
+
+from mmdet_trash.reports import page
+from mmdet_trash.reports.charts import Charts, Line
+from mmdet_trash.reports.page import LONGEST, as_dict, render, write_report
+from mmdet_trash.reports.parts import Box, Gallery, Part, Picture, Report, Section, Table
+from mmdet_trash.reports.words import LANGUAGES, Words
+from tests.reports.cases import EN, written
+
+EVIL = "</script><img src=http://a.b/c onerror=x>"
+CLASSES = (EVIL, "a & b", '"유리"', "small")
+SERIES = ("one", "</style><!--")
+PLOTLY = "const p = '</script><!-- url(http://a.b)';"
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Plotly's own text, which is megabytes, in short."""
+    monkeypatch.setattr(page, "get_plotlyjs", lambda: PLOTLY)
+
+
+def report() -> Report:
+    charts = Charts(EN, CLASSES, SERIES)
+    boxes = (Box("truth", (1, 2, 30, 40), 0, EVIL), Box("whole image", (0, 0, 50, 50), 3, "two\nlines"))
+    pictures = (
+        Picture(EVIL, (0, 0, 50, 50), boxes, b"jpeg", "whole image"),
+        Picture("b", (5, 5, 9, 9), (), None, "tiny"),
+    )
+    rows = [(EVIL, 'a, "b"\nc', None), ("é", 1 / 3, 12345678)]
+    suspects = Gallery(name="suspects", table=Table(("image", "amount", "kind"), rows), pictures=pictures)
+    many = Table(("class", "boxes"), [("small", number) for number in range(LONGEST + 1)])
+    one = np.eye(4, dtype=int)
+    return Report(
+        name="eda",
+        about=(f"{EVIL}.json", "b.json"),
+        facts=[("images", "1,000"), (f"mAP50 · {EVIL}", "0.5")],
+        notes=[f"{EVIL} is missing", "100 % {of} it"],
+        sections=[
+            Section("classes", [charts.class_bars("class_boxes", [[1, 2, 0.1, np.nan]] * 2, "boxes")]),
+            Section("images", []),
+            Section("places", [charts.matrix("together", CLASSES, CLASSES, one, one, s) for s in (0, 1)]),
+            Section("ap", [charts.lines("pr_curves", [Line(EVIL, [0, 1], [1, 0], 1, 0)], ("recall", "precision"))]),
+            Section("suspects", [suspects]),
+            Section("datasets", [Part(name="datasets", about=EVIL, table=many)]),
+        ],
+        classes=CLASSES,
+        series=SERIES,
+    )  # fmt: skip
+
+
+class Page(HTMLParser):
+    """A page as a browser reads it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[str, list[str]] = {}
+        self.cells: list[list[str]] = []
+        self.everything = ""
+        self.now = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.now = tag
+        self.texts.setdefault(tag, []).append("")
+        if tag == "tr":
+            self.cells.append([])
+
+        if tag in ("td", "th"):
+            self.cells[-1].append("")
+
+    def handle_endtag(self, tag):
+        self.now = ""
+
+    def handle_data(self, data):
+        self.everything += data
+        self.texts.setdefault(self.now, [""])[-1] += data
+        if self.now in ("td", "th"):
+            self.cells[-1][-1] += data
+
+    def of(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def strict(text: str | bytes) -> object:
+    """JSON as the standard has it, without NaN."""
+
+    def refuse(name):
+        raise ValueError(name)
+
+    return json.loads(text, parse_constant=refuse)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_page_asks_nothing_of_others_and_names_stay_text(short, language):
+    found = Page(render(report(), Words(language), "a_csv"))
+    (policy,) = (meta for meta in found.of("meta") if meta.get("http-equiv") == "Content-Security-Policy")
+    assert (
+        "default-src 'none'" in policy["content"] and "http" not in policy["content"] and "*" not in policy["content"]
+    )
+    for _, attributes in found.tags:
+        assert not any(name.startswith("on") for name in attributes)
+        for name in ("src", "href", "srcset", "action", "poster"):
+            assert (attributes.get(name) or "#").startswith(("#", "data:", "a_csv/")), attributes
+        assert "url(" not in (attributes.get("style") or "")
+    assert not {"iframe", "object", "embed", "base", "form"} & {tag for tag, _ in found.tags}
+    assert len(found.of("style")) == 1 and len(found.of("script")) == 3 and len(found.of("img")) == 1
+    style, (plotly, data, _) = "".join(found.texts["style"]), found.texts["script"]
+    assert "url(" not in style and "@import" not in style
+    assert plotly.strip() == PLOTLY.replace("</script", "<\\/script")
+    assert strict(data) == {
+        p.id: {"data": p.traces, "layout": p.layout} for p in report().parts() if hasattr(p, "traces")
+    }
+    assert EVIL in "".join(found.texts["title"]) and f"{EVIL} is missing" in found.texts["li"]
+    assert found.of("html") == [{"lang": language}]
+
+
+def test_plotly_itself_is_in_the_page_and_does_not_end_its_script():
+    text = render(report(), EN, "a_csv")
+    assert len(text) > len(plotly.offline.get_plotlyjs())
+    assert text.count("</script") == 3
+
+
+def test_a_report_without_charts_goes_without_plotly(short):
+    empty = Report("eda", (), [], [], [], (), ())
+    assert PLOTLY[:9] in render(report(), EN, "a_csv") and PLOTLY[:9] not in render(empty, EN, "a_csv")
+
+
+def test_tables_pictures_and_filters_say_what_they_belong_to(short):
+    found = Page(render(report(), EN, "a_csv"))
+    assert tuple(text for text in found.texts["button"] if text in CLASSES) == CLASSES
+    assert [row for row in found.cells if row[:2] == ["one", "a & b"]] == [["one", "a & b", "2"]]
+    rows = [attributes for attributes in found.of("tr") if attributes.get("data-series") == "1"]
+    assert [row.get("data-class") for row in rows] == ["0", "1", "2", "3", None, None]
+    assert [(box["class"], box["data-kind"], box["data-class"]) for box in found.of("g")] == [
+        ("box truth", "truth", "0"), ("box whole-image", "whole image", "3"),
+    ]  # fmt: skip
+    assert [(p["data-kind"], p["data-classes"]) for p in found.of("figure")] == [("whole image", "0 3"), ("tiny", "")]
+    assert found.of("img")[0]["src"] == "data:image/jpeg;base64,anBlZw=="
+    assert [box["viewbox"] for box in found.of("svg")] == ["0 0 50 50", "5 5 4 4"]
+    assert "section-images" not in {attributes.get("id") for attributes in found.of("section")}
+
+
+def test_a_long_table_is_cut_and_a_class_keeps_its_name_in_every_language(short):
+    for language in LANGUAGES:
+        words = Words(language)
+        found = Page(render(report(), words, "a_csv"))
+        assert sum(row[0] == "small" and len(row) == 2 for row in found.cells) == LONGEST
+        assert [words.name("columns", "row"), *CLASSES] in found.cells
+        assert words("page.rows", count=2) in found.everything
+
+
+@pytest.mark.parametrize("name", ["a.html", "a#b?c%20 유리:.html"])
+def test_the_files_hold_the_tables_and_the_page_links_to_them(short, tmp_path, name):
+    out, numbers, folder = write_report(report(), EN, tmp_path / "new" / name)
+    assert sorted(path.name for path in out.parent.iterdir()) == sorted(path.name for path in (out, numbers, folder))
+    content = strict(numbers.read_text())
+    assert content == json.loads(json.dumps(as_dict(report())))
+    for part in report().parts():
+        assert content["tables"][part.id] == {
+            "columns": [*part.table.columns],
+            "rows": [[*row] for row in part.table.rows],
+        }
+        rows = list(csv.reader(io.StringIO((folder / f"{part.id}.csv").read_bytes().decode(), newline="")))
+        shown = [["" if cell is None else str(cell) for cell in row] for row in part.table.rows]
+        assert rows == [[*part.table.columns], *shown]
+    links = {unquote(link["href"]) for link in Page(out.read_text()).of("a") if not link["href"].startswith("#")}
+    assert links == {f"{folder.name}/{part.id}.csv" for part in report().parts() if type(part) is not Part}
+    assert all("%23" in link["href"] for link in Page(out.read_text()).of("a") if "#" in name and "csv" in link["href"])
+
+
+def test_the_same_report_is_the_same_bytes_and_its_numbers_are_in_every_language(short, tmp_path):
+    for folder, words in (("a", EN), ("b", Words("en")), ("c", Words("ko"))):
+        write_report(report(), words, tmp_path / folder / "x.html")
+    first, again, other = (written(tmp_path / folder) for folder in "abc")
+    assert first == again
+    assert other.pop("x.html") != first.pop("x.html")
+    assert other == first
+
+
+def test_tables_of_an_earlier_report_go_and_what_else_is_there_stays(short, tmp_path):
+    for name in ("old.csv", "notes.txt", "deep/old.csv"):
+        (tmp_path / "x_csv" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "x_csv" / name).write_text("mine")
+    (tmp_path / "old.csv").write_text("mine")
+    write_report(report(), EN, tmp_path / "x.html")
+    names = {f"x_csv/{part.id}.csv" for part in report().parts()}
+    assert written(tmp_path).keys() == {"x.html", "x.json", "old.csv", "x_csv/notes.txt", "x_csv/deep/old.csv", *names}
+    assert len(names) == len(list(report().parts()))
+
+
+def test_numbers_that_are_no_json_are_not_written(short, tmp_path):
+    wrong = Section("datasets", [Part(name="datasets", table=Table(("boxes",), [(float("nan"),)]))])
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_report(replace(report(), sections=[wrong]), EN, tmp_path / "x.html")
+    assert not {"x.html", "x.json"} & written(tmp_path).keys()
+
+
+@pytest.mark.parametrize(("blocked", "named"), [("sub", "sub"), ("sub/x_csv", "x_csv")])
+def test_a_place_that_cannot_be_written_is_named(short, tmp_path, blocked, named):
+    (tmp_path / blocked).parent.mkdir(exist_ok=True)
+    (tmp_path / blocked).write_text("a file")
+    with pytest.raises(OSError, match="cannot write here") as error:
+        write_report(report(), EN, tmp_path / "sub" / "x.html")
+    assert named in error.value.filename
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [named]
