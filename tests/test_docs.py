@@ -9,7 +9,12 @@ from PIL import Image, ImageChops, ImageStat
 from mmdet_trash.models.losses.iou_losses import KINDS
 from tests.builders import ROOT
 
-PAGES = [ROOT / "README.md", ROOT / "README.ko.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "configs").rglob("README.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "README.ko.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "configs").rglob("README.md")),
+]
 LINK = re.compile(r"\]\(([^)]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 SCRIPT = re.compile(r"(?:python3?|pytest) ([\w/]+\.py)")

@@ -76,8 +76,9 @@ def _twelve(precision: np.ndarray, recall: np.ndarray) -> list[float]:
         recall: (10, C, 4, 3), likewise.
     """
     parts = [
-        precision[..., 0, 2], precision[0, ..., 0, 2], precision[5, ..., 0, 2], *(precision[..., i, 2] for i in (1, 2, 3)),
-        *(recall[..., 0, i] for i in (0, 1, 2)), *(recall[..., i, 2] for i in (1, 2, 3)),
+        precision[..., 0, 2], precision[0, ..., 0, 2], precision[5, ..., 0, 2],
+        *(precision[..., i, 2] for i in (1, 2, 3)), *(recall[..., 0, i] for i in (0, 1, 2)),
+        *(recall[..., i, 2] for i in (1, 2, 3)),
     ]  # fmt: skip
     known = (part[part > -1] for part in parts)
     return [float(part.mean()) if len(part) else float("nan") for part in known]

@@ -10,7 +10,7 @@ import polars as pl
 from mmdet_trash.errors import InputError
 from mmdet_trash.files import atomic_write
 from mmdet_trash.predictions.columns import ImageTable, Predictions
-from mmdet_trash.predictions.reading import Reading, as_reading, note_missing, read_bytes
+from mmdet_trash.predictions.reading import WITHOUT_ROW, Reading, as_reading, note_missing, read_bytes
 
 NUMBERS = ("score", "x1", "y1", "x2", "y2")
 COLUMNS = (("image_id", "file_name"), ("label", "category_id"), *((name,) for name in NUMBERS))
@@ -45,7 +45,7 @@ def read_parquet(path: str | Path, images: ImageTable, by_name: bool = False) ->
         boxes["score"].to_numpy(),
         boxes.select(NUMBERS[1:]).to_numpy(),
     )
-    notes = note_missing("images without a row", images, listed)
+    notes = note_missing(WITHOUT_ROW, images, listed)
     return as_reading(images, columns, listed, notes, lambda box: _place(boxes["row"][box]))
 
 

@@ -13,6 +13,10 @@ BORDER = 1e-3
 """Pixels that a box may reach over its image's border: what the rounding of a rescaled box leaves."""
 
 
+WITHOUT_ROW = "images without a row"
+"""How the note on images begins that a file says nothing of."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """A prediction file, read.

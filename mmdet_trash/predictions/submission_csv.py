@@ -12,7 +12,16 @@ from mmdet_trash.errors import InputError
 from mmdet_trash.files import atomic_write
 from mmdet_trash.predictions.columns import ImageTable, Predictions
 from mmdet_trash.predictions.precision import shortest
-from mmdet_trash.predictions.reading import Reading, as_reading, match, note, note_missing, note_rows, read_bytes
+from mmdet_trash.predictions.reading import (
+    WITHOUT_ROW,
+    Reading,
+    as_reading,
+    match,
+    note,
+    note_missing,
+    note_rows,
+    read_bytes,
+)
 
 HEADER = ("PredictionString", "image_id")
 FIELDS = 6
@@ -51,7 +60,7 @@ def read_csv(path: str | Path, images: ImageTable) -> Reading:
         *rows.notes,
         *short_notes,
         *note_rows("rows in another order than the annotation file's", backwards, rows.line_of_row),
-        *note_missing("images without a row", images, listed),
+        *note_missing(WITHOUT_ROW, images, listed),
     ]
     columns = (image_of_row[rows.row_of_box], labels, rows.numbers[:, 1], rows.numbers[:, 2:])
     return as_reading(images, columns, listed, notes, rows.line_of_box)

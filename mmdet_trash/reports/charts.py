@@ -1,4 +1,7 @@
-"""The kinds of chart that reports are made of, each with the table of its numbers."""
+"""The kinds of chart that reports are made of, each with the table of its numbers.
+
+Of traces in one `legendgroup` the page lets the first that is shown stand for all in the legend.
+"""
 
 from __future__ import annotations
 
@@ -100,7 +103,7 @@ class Charts:
                 colour = self.colours[label] if len(values) == 1 else _series_colour(s)
                 bar = go.Bar(
                     y=[_text(self.classes[label])], x=[value], orientation="h", marker_color=colour,
-                    offsetgroup=str(s), legendgroup=str(s), showlegend=label == 0 and len(values) > 1,
+                    offsetgroup=str(s), legendgroup=str(s), showlegend=len(values) > 1,
                 )  # fmt: skip
                 traces.append(_trace(bar, _text(self.series[s]), series=s, label=label))
                 rows.append((self.series[s], self.classes[label], value))
@@ -116,7 +119,6 @@ class Charts:
         """
         traces, rows = [], []
         for s, of_series in enumerate(summaries):
-            legend = len(summaries) > 1
             for label, five in enumerate(of_series):
                 low, first, median, third, high = plain(five)
                 rows.append((self.series[s], self.classes[label], low, first, median, third, high))
@@ -126,9 +128,8 @@ class Charts:
                     y=[_text(self.classes[label])], orientation="h", offsetgroup=str(s), legendgroup=str(s),
                     lowerfence=[low], q1=[first], median=[median], q3=[third], upperfence=[high],
                     marker_color=self.colours[label] if len(summaries) == 1 else _series_colour(s),
-                    showlegend=legend,
+                    showlegend=len(summaries) > 1,
                 )  # fmt: skip
-                legend = False
                 traces.append(_trace(box, _text(self.series[s]), series=s, label=label))
         columns = ("series", "class", *BOX)
         return self._chart(name, columns, rows, traces, boxmode="group", **self._class_axis(), **layout)
@@ -289,13 +290,13 @@ class Line:
     style: dict[str, Any] = field(default_factory=dict)
 
     def trace(self, charts: Charts) -> dict[str, Any]:
-        """As Plotly's. Of a class, the line of the first series stands for all in the legend."""
+        """As Plotly's."""
         series = self.series or 0
         own = self.series is not None and self.name == charts.series[series]
         name, legend = _text(self.name) if own else charts.shown(self.name), {}
         if self.label is not None:
             line = {"color": charts.colours[self.label], "width": 1.5, "dash": DASHES[series % len(DASHES)]}
-            legend = {"legendgroup": str(self.label), "showlegend": series == 0}
+            legend = {"legendgroup": str(self.label)}
         else:
             line = {"color": _series_colour(series), "width": 2}
         if self.series is not None and len(charts.series) > 1 and not own and not legend:

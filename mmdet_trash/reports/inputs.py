@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from mmdet_trash.annotations import class_names, load_annotations
 from mmdet_trash.errors import InputError
 from mmdet_trash.predictions import ImageTable, Predictions, Reading, read
+from mmdet_trash.predictions.reading import WITHOUT_ROW
 from mmdet_trash.reports.words import Words
 
 
@@ -52,18 +53,13 @@ def read_inputs(
     coco = load_annotations(ann_file)
     images = ImageTable.from_coco(coco)
     readings = [[read(file, images, trust_pickle) for file in files] for files in models]
-    notes = [
-        words("analysis.other_rows", file=file, note=note)
-        for files, parts in zip(models, readings, strict=True)
-        for file, part in zip(files, parts, strict=True)
-        for note in part.notes
-    ]
+    listed = [np.any([part.listed for part in parts], axis=0) for parts in readings]
+    left = np.any(listed, axis=0) if predicted_only else np.ones(len(images), dtype=bool)
+    notes = [note for model in zip(models, readings, listed, strict=True) for note in _notes(*model, left, words)]
     predictions = [_joined(files, parts) for files, parts in zip(models, readings, strict=True)]
-    listed = np.any([part.listed for parts in readings for part in parts], axis=0)
-    if predicted_only and not listed.all():
-        names = {"count": int((~listed).sum()), "all": len(images), "file": ann_file}
-        notes.append(words("analysis.left_out", **names))
-        coco = {**coco, "images": [image for image, there in zip(coco["images"], listed, strict=True) if there]}
+    if not left.all():
+        notes.append(words("analysis.left_out", count=int((~left).sum()), all=len(images), file=ann_file))
+        coco = {**coco, "images": [image for image, there in zip(coco["images"], left, strict=True) if there]}
         images = ImageTable.from_coco(coco)
         ids = set(images.ids.tolist())
         coco["annotations"] = [a for a in coco["annotations"] if a["image_id"] in ids]
@@ -77,6 +73,19 @@ def read_inputs(
     if without := [name for name, number in zip(class_names(coco), numbers, strict=True) if number not in there]:
         notes.append(words("analysis.no_truth", file=ann_file, classes=", ".join(without)))
     return Inputs(coco, predictions, notes)
+
+
+def _notes(
+    files: Sequence[str], parts: Sequence[Reading], listed: np.ndarray, left: np.ndarray, words: Words
+) -> Iterator[str]:
+    """What is to be said of one model's files; of the images that they lack, what all of them lack together."""
+    found = [(file, note) for file, part in zip(files, parts, strict=True) for note in part.notes]
+    for file, note in found:
+        if not note.startswith(WITHOUT_ROW):
+            yield words("analysis.other_rows", file=file, note=note)
+    missing = int((left & ~listed).sum())
+    if missing and any(note.startswith(WITHOUT_ROW) for _, note in found):
+        yield words("analysis.unlisted", file=", ".join(files), count=missing, all=int(left.sum()))
 
 
 def _joined(files: Sequence[str], parts: Sequence[Reading]) -> Predictions:

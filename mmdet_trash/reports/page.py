@@ -15,7 +15,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from mmdet_trash.errors import InputError
-from mmdet_trash.files import atomic_write, check_no_input, check_writable
+from mmdet_trash.files import atomic_write, check_no_input, check_writable, read_json
 from mmdet_trash.reports.charts import Charts
 from mmdet_trash.reports.parts import Cell, Chart, Gallery, Part, Report, Table
 from mmdet_trash.reports.words import Words
@@ -55,7 +55,7 @@ def write_report(report: Report, words: Words, out: str | Path) -> list[Path]:
     out = Path(out)
     numbers, folder = out.with_suffix(".json"), out.with_name(f"{out.stem}_csv")
     page = render(report, words, folder.name)
-    _write_tables(report, folder)
+    _write_tables(report, folder, _tables_of(numbers))
     with atomic_write(numbers) as file:
         json.dump(as_dict(report), file, ensure_ascii=False, allow_nan=False)
         file.write("\n")
@@ -95,7 +95,7 @@ def render(report: Report, words: Words, folder: str) -> str:
         folder=folder,
         colours=Charts(words, report.classes, report.series).colours,
         kind_of={Chart: "chart", Gallery: "gallery", Part: "numbers"},
-        cell=_shown,
+        cell=lambda value: _shown(report, words, value),
         belongs=lambda part, row: _belongs(report, part.table, row),
         longest=LONGEST,
         data_uri=lambda jpeg: f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}",
@@ -106,12 +106,15 @@ def render(report: Report, words: Words, folder: str) -> str:
     )
 
 
-def _shown(value: Any) -> str:
+def _shown(report: Report, words: Words, value: Cell) -> str:
+    """A cell as the page has it: numbers of four digits, kinds in the page's language."""
     if value is None:
         return ""
     if isinstance(value, float):
         return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return value if value in (*report.classes, *report.series) else words.name("kinds", value)
 
 
 def _belongs(report: Report, table: Table, row: tuple[Cell, ...]) -> Markup:
@@ -125,13 +128,21 @@ def _belongs(report: Report, table: Table, row: tuple[Cell, ...]) -> Markup:
     )
 
 
-def _write_tables(report: Report, folder: Path) -> None:
-    """One CSV file a part; those of an earlier report go."""
+def _write_tables(report: Report, folder: Path, earlier: set[str]) -> None:
+    """One CSV file a part; those that only an earlier report had go."""
     for part in report.parts():
         with atomic_write(folder / f"{part.id}.csv") as file:
             rows = csv.writer(file, lineterminator="\n")
             rows.writerow(part.table.columns)
             rows.writerows(part.table.rows)
     for path in folder.glob("*.csv"):
-        if path.stem not in {part.id for part in report.parts()}:
+        if path.stem in earlier - {part.id for part in report.parts()}:
             path.unlink()
+
+
+def _tables_of(numbers: Path) -> set[str]:
+    """Names of the tables of the report that stands in this place, if one does."""
+    try:
+        return set(read_json(numbers)["tables"])
+    except (InputError, OSError, KeyError, TypeError):
+        return set()

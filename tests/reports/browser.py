@@ -64,6 +64,11 @@ class OpenReport:
         self.page.eval_on_selector(".filters", "filters => { filters.open = true; }")
         self.page.click(f"[data-filter] button:text-is('{text}')")
 
+    def legend(self, name: str) -> list[str]:
+        """What a chart's legend names."""
+        texts = self.page.query_selector_all(f"#{name} .legend .traces .legendtext")
+        return [text.text_content() for text in texts]
+
     def total(self, name: str) -> float:
         """The sum over a heat map."""
         return self.page.evaluate("name => plotOf(name).data[0].z.flat().reduce((a, b) => a + b, 0)", name)

@@ -134,8 +134,12 @@ def test_charts_of_predictions(browser, analysis):
             "by_size": {"bars": 6},
             "by_count": {"bars": 10},
         }
-        report.click("hflip")
-        report.click("Battery")
+        assert (report.legend("ap50"), report.legend("pr_curves")) == (["identity", "hflip"], list(CLASSES))
+        report.click("General trash")
+        # It was the first of its models; the next one stands for them now.
+        assert (report.legend("ap50"), report.legend("pr_curves")) == (["identity", "hflip"], list(CLASSES[1:]))
+        report.click("identity")
+        assert report.legend("pr_curves") == list(CLASSES[1:])
         assert report.marks("ap50") == {"bars": 9}
         assert report.marks("pr_curves") == {"lines": 9}
         assert report.marks("error_costs") == {"bars": 8}

@@ -121,20 +121,6 @@ def test_the_marks_are_where_the_numbers_are():
     assert heat["text"][1] == [3, 4, 5] and heat["z"][2] == [None] * 3
 
 
-@pytest.mark.parametrize("kind", ["class_bars", "class_boxes", "class_lines"])
-def test_a_legend_names_each_once_where_there_are_several(kind):
-    """Of a class, or a model, whatever the first of them lacks."""
-    charts = Charts(EN, NAMES, ("one", "two"))
-    without = NUMBERS[:2].copy()
-    without[0, 0] = np.nan
-    chart = charts.class_boxes("area_share", without) if kind == "class_boxes" else drawn(kind, ("one", "two"))[0]
-    named = [trace.get("legendgroup") for trace in chart.traces if trace.get("showlegend") is True]
-    assert sorted(named) == (list("01234") if kind == "class_lines" else ["0", "1"])
-    alone = drawn(kind)[0]
-    if kind != "class_lines":
-        assert not any(trace["showlegend"] for trace in alone.traces)
-
-
 def test_lines_of_classes_say_which_model_has_which_dash():
     assert drawn("class_lines", ("one", "two"))[0].about == "one ───, two ╌╌╌"
     assert drawn("class_lines")[0].about == drawn("lines", ("one", "two"))[0].about == ""

@@ -67,17 +67,21 @@ def test_a_row_without_boxes_lists_its_image_too(folder):
 def test_all_images_count_unless_only_predicted_ones_are_asked_for(folder):
     inputs = read(folder, ("first.csv",))
     assert inputs.coco == TRUTH and len(inputs.predictions[0].images) == 4
-    assert any("images without a row: 2 of 4" in note for note in inputs.notes)
+    missing = EN("analysis.unlisted", file=folder / "first.csv", count=2, all=4)
+    assert missing in inputs.notes
     inputs = read(folder, ("first.csv",), predicted_only=True)
     assert [image["id"] for image in inputs.coco["images"]] == [0, 1]
     assert [annotation["id"] for annotation in inputs.coco["annotations"]] == [0, 1, 2, 3]
     assert inputs.predictions[0].images.file_names == ("train/0000.jpg", "train/0001.jpg")
     assert inputs.predictions[0].scores.tolist() == [0.9, 0.8, 0.7, 0.6]
-    left_out = EN("analysis.left_out", count=2, all=4, file=folder / "gt.json")
-    assert left_out in inputs.notes
+    assert EN("analysis.left_out", count=2, all=4, file=folder / "gt.json") in inputs.notes
+    assert missing not in inputs.notes
     assert read_predictions(folder / "all.csv", IMAGES).images.same_as(IMAGES)
     both = read(folder, ("first.csv",), ("rest.csv",), predicted_only=True)
-    assert both.coco == TRUTH and not any("left out" in note for note in both.notes)
+    assert both.coco == TRUTH
+    others = [EN("analysis.unlisted", file=folder / name, count=2, all=4) for name in ("first.csv", "rest.csv")]
+    assert [note for note in both.notes if "no row" in note] == others
+    assert not any("no row" in note for note in read(folder, ("first.csv", "rest.csv")).notes)
 
 
 def test_a_class_without_truth_and_what_is_wrong_with_a_file_are_told(folder):

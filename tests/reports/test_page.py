@@ -192,13 +192,19 @@ def test_the_same_report_is_the_same_bytes_and_its_numbers_are_in_every_language
 
 
 def test_tables_of_an_earlier_report_go_and_what_else_is_there_stays(short, tmp_path):
-    for name in ("old.csv", "notes.txt", "deep/old.csv"):
+    old = [Section("datasets", [Part(name="datasets", number=6, table=Table(("boxes",), [(1,)]))])]
+    write_report(replace(report(), sections=old), EN, tmp_path / "x.html")
+    assert (tmp_path / "x_csv" / "datasets_7.csv").read_text() == "boxes\n1\n"
+    for name in ("mine.csv", "notes.txt", "deep/old.csv"):
         (tmp_path / "x_csv" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "x_csv" / name).write_text("mine")
     (tmp_path / "old.csv").write_text("mine")
     write_report(report(), EN, tmp_path / "x.html")
     names = {f"x_csv/{part.id}.csv" for part in report().parts()}
-    assert written(tmp_path).keys() == {"x.html", "x.json", "old.csv", "x_csv/notes.txt", "x_csv/deep/old.csv", *names}
+    assert written(tmp_path).keys() == {
+        *("x.html", "x.json", "old.csv", "x_csv/mine.csv", "x_csv/notes.txt", "x_csv/deep/old.csv"),
+        *names,
+    }
     assert len(names) == len(list(report().parts()))
 
 

@@ -20,10 +20,16 @@ function sum(grids) {
   return grids[0].map((row, y) => row.map((_, x) => chosen.reduce((total, grid) => total + grid[y][x], 0)));
 }
 
-function filtered(trace) {
-  const found = { ...trace, visible: isShown(trace.meta) };
-  if (trace.meta.grids) found.z = sum(trace.meta.grids);
-  return found;
+function filtered(traces) {
+  const told = new Set();
+  return traces.map((trace) => {
+    const visible = isShown(trace.meta);
+    const found = { ...trace, visible };
+    if (trace.meta.grids) found.z = sum(trace.meta.grids);
+    if (trace.legendgroup) found.showlegend = trace.showlegend !== false && visible && !told.has(trace.legendgroup);
+    if (visible) told.add(trace.legendgroup);
+    return found;
+  });
 }
 
 function layoutOf(layout) {
@@ -57,7 +63,7 @@ function layoutOf(layout) {
 function draw(name) {
   const chart = charts[name];
   const config = { responsive: true, displaylogo: false, displayModeBar: touch.matches ? false : "hover" };
-  return Plotly.react(plotOf(name), chart.data.map(filtered), layoutOf(chart.layout), config);
+  return Plotly.react(plotOf(name), filtered(chart.data), layoutOf(chart.layout), config);
 }
 
 function redraw() {
