@@ -25,9 +25,9 @@ lint: $(READY)
 
 # The tests open reports in Debian's Chromium.
 browser:
-	@command -v chromium >/dev/null || if [ "$$(id -u)" = 0 ]; then \
-		apt-get -qq update && apt-get -qq install --no-install-recommends chromium >/dev/null; \
-	else echo "no Chromium: reports are not opened in a browser; sudo apt-get install chromium brings it"; fi
+	@command -v chromium >/dev/null \
+		|| { [ "$$(id -u)" = 0 ] && apt-get -qq update && apt-get -qq install --no-install-recommends chromium >/dev/null; } \
+		|| echo "no Chromium: reports are not opened in a browser; sudo apt-get install chromium brings it"
 
 clean:
 	rm -rf .venv

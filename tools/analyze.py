@@ -37,8 +37,10 @@ def parse_args() -> argparse.Namespace:
         parser.error("nothing to look at: FILE or --logs DIR is needed")
     if args.models and args.gt is None:
         parser.error("--gt is needed: the annotation file that says what is right")
-    if empty := next((names[0] for names in args.model if len(names) == 1), None):
-        parser.error(f"--model {empty}: a name and at least one file are needed")
+    if not args.models and (args.gt or args.images or args.predicted_only):
+        parser.error("--gt, --images and --predicted-only are about predictions: FILE is needed")
+    if wrong := next((names for names in args.model if len(names) == 1 or not names[0]), None):
+        parser.error(f"--model {' '.join(wrong)}: a name and at least one file are needed")
     return args
 
 
@@ -52,12 +54,17 @@ def main() -> None:
     from mmdet_trash.reports.inputs import read_inputs
     from mmdet_trash.reports.names import short_names
     from mmdet_trash.reports.page import check_page, write_report
+    from mmdet_trash.reports.pictures import check_folder
     from mmdet_trash.reports.training_logs import read_runs
     from mmdet_trash.reports.worst import Photographs
 
     check_page(args.out, [*flat(args.models), *([args.gt] if args.gt else [])])
+    check_folder(args.images)
     words, runs = Words(args.lang), read_runs(args.logs)
-    names = (*short_names([Path(file).with_suffix("") for file in args.files]), *(name for name, *_ in args.model))
+    names = (
+        *short_names([path.parent / path.stem for path in map(Path, args.files)]),
+        *(name for name, *_ in args.model),
+    )
     everything = [*names, *(run.name for run in runs)]
     if twice := next((name for name in everything if everything.count(name) > 1), None):
         raise InputError(f"{twice}: names two models or trainings; --model NAME FILE gives a model another name")

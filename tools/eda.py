@@ -4,11 +4,8 @@
 import argparse
 from pathlib import Path
 
-from mmdet_trash.annotations import load_annotations
 from mmdet_trash.cli import run
 from mmdet_trash.errors import InputError
-from mmdet_trash.reports.eda import Dataset, eda_report
-from mmdet_trash.reports.page import check_page, write_report
 from mmdet_trash.reports.words import LANGUAGES, Words
 
 
@@ -30,7 +27,15 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_args()
+
+    # Imported late: the arguments are checked by now.
+    from mmdet_trash.annotations import load_annotations
+    from mmdet_trash.reports.eda import Dataset, eda_report
+    from mmdet_trash.reports.page import check_page, write_report
+    from mmdet_trash.reports.pictures import check_folder
+
     check_page(args.out, [path for path in (args.ann, args.against) if path])
+    check_folder(args.images)
     if args.against and args.against.resolve() == args.ann.resolve():
         raise InputError(f"--against {args.against}: is the dataset itself, another is right")
     dataset = Dataset(args.ann, load_annotations(args.ann), args.images)

@@ -8,12 +8,8 @@ import numpy as np
 from mmdet_trash.annotations import with_defaults
 from mmdet_trash.predictions import Predictions, from_annotations
 
-PERCENTILES = (0, 5, 25, 50, 75, 95, 100)
-"""What a distribution is summed up by, the smallest and the largest value at the ends."""
-SIZES = ("small", "medium", "large")
-"""COCO's names for objects under 32² square pixels, under 96², and larger."""
-SHARE_EDGES = np.logspace(-6, 0, 25)
-"""Borders between the bins of boxes' shares of their images, four a decade; the first bin holds smaller ones too."""
+PERCENTILES = (5, 25, 50, 75, 95)
+"""What a distribution is summed up by."""
 GRID = 32
 """Cells that a map of box centres has along each side."""
 
@@ -35,9 +31,8 @@ class Statistics:
         class_boxes: (C,) int64, boxes of each class.
         class_images: (C,) int64, images with a box of each class.
         sizes: (C, 3) int64, small, medium and large boxes, by the area that the annotation states, as COCO judges.
-        shares: (C, 7) float64, `PERCENTILES` of a box's area over its image's; NaN for a class without.
-        aspect_ratios: (C, 7) float64, `PERCENTILES` of width over height; NaN for a class without.
-        share_histogram: (C, 24) int64, boxes between each two of `SHARE_EDGES`.
+        shares: (C, 5) float64, `PERCENTILES` of a box's area over its image's; NaN for a class without.
+        aspect_ratios: (C, 5) float64, `PERCENTILES` of width over height; NaN for a class without.
         centres: (C, GRID, GRID) int64, boxes whose centre lies in each cell of their image, rows down.
         lone_centres: the same of boxes that are alone in their image.
         together: (C, C) int64, images that hold both of two classes; the diagonal is `class_images`.
@@ -54,7 +49,6 @@ class Statistics:
     sizes: np.ndarray
     shares: np.ndarray
     aspect_ratios: np.ndarray
-    share_histogram: np.ndarray
     centres: np.ndarray
     lone_centres: np.ndarray
     together: np.ndarray
@@ -68,12 +62,6 @@ class Statistics:
     def mean_objects(self) -> float:
         """Boxes an image, on average; NaN without images."""
         return self.boxes / self.images if self.images else float("nan")
-
-    @property
-    def median_objects(self) -> float:
-        """Boxes of the image in the middle; NaN without images."""
-        counts = np.repeat(np.arange(len(self.objects_per_image)), self.objects_per_image)
-        return float(np.median(counts)) if self.images else float("nan")
 
 
 def statistics(coco: dict[str, Any]) -> Statistics:
@@ -90,8 +78,6 @@ def statistics(coco: dict[str, Any]) -> Statistics:
     sides = corners[:, 2:] - corners[:, :2]
     seen = (sides > 0).all(axis=1)
     share, aspect = (sides.prod(1) / frames.prod(1))[seen], sides[seen, 0] / sides[seen, 1]
-    bins = len(SHARE_EDGES) - 1
-    share_bins = (np.searchsorted(SHARE_EDGES, share, side="right") - 1).clip(0, bins - 1)
     areas = np.array([a.get("area", a["bbox"][2] * a["bbox"][3]) for a in annotations], dtype=np.float64)
 
     an_image = np.bincount(index, minlength=len(images))
@@ -113,7 +99,6 @@ def statistics(coco: dict[str, Any]) -> Statistics:
         sizes=_count((many, 3), labels, np.searchsorted([32**2, 96**2], areas, side="right")),
         shares=_percentiles(share, labels[seen], many),
         aspect_ratios=_percentiles(aspect, labels[seen], many),
-        share_histogram=_count((many, bins), labels[seen], share_bins),
         centres=_count((many, GRID, GRID), labels, row, column),
         lone_centres=_count((many, GRID, GRID), labels[alone], row[alone], column[alone]),
         together=together,

@@ -38,7 +38,6 @@ class Suspect:
     Attributes:
         kind: why.
         image: position of the image in its file.
-        image_id: COCO id of the image.
         annotations: ids of the one or two annotations.
         amount: how much. IoU of the two boxes (`DUPLICATE`, `TWO_CLASSES`), shorter side in pixels (`TINY`), share of
             the image (`WHOLE_IMAGE`), pixels over the border (`OUTSIDE`), longer over shorter side (`SLIVER`).
@@ -46,7 +45,6 @@ class Suspect:
 
     kind: Kind
     image: int
-    image_id: int
     annotations: tuple[int, ...]
     amount: float
 
@@ -78,7 +76,7 @@ def find_suspects(coco: dict[str, Any]) -> list[Suspect]:
         for number in chosen[np.argsort(falling, kind="stable")]:
             image = int(index[rows[0][number]])
             pair = tuple(int(ids[row[number]]) for row in rows)
-            yield Suspect(kind, image, int(boxes.images.ids[image]), pair, float(amounts[number]))
+            yield Suspect(kind, image, pair, float(amounts[number]))
 
     every = np.arange(len(boxes))
     found: tuple[Iterable[Suspect], ...] = (

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mmdet_trash.errors import InputError
-from mmdet_trash.evaluation.coco import SUMMARY, CocoMetrics, as_array, evaluated, ground_truth, metrics_of
+from mmdet_trash.evaluation.coco import SIZES, SUMMARY, CocoMetrics, as_array, evaluated, ground_truth, metrics_of
 from mmdet_trash.evaluation.errors import BoxErrors, Kind, box_errors
 from mmdet_trash.evaluation.figures import (
     ConfidenceCurves,
@@ -25,8 +25,6 @@ from mmdet_trash.evaluation.matching import AREAS, IGNORED, TrueBoxes, match
 from mmdet_trash.evaluation.resampling import draws, weighted_summaries
 from mmdet_trash.predictions import Predictions
 
-SIZES = ("small", "medium", "large")
-"""Of objects, in square pixels as annotated: up to 32², to 96², and beyond."""
 LEVELS = np.linspace(0, 1, 101)
 """Thresholds of `Evaluated.confidence_curves`."""
 TIDE = {
@@ -95,9 +93,29 @@ class Evaluated:
         counts = {kind.name.lower(): int((kinds == kind).sum()) for kind in Kind}
         counts["missed"], counts["false negatives"] = int(self.errors.missed.sum()), int(self.errors.unfound.sum())
         counts["false positives"] = int((kinds > Kind.RIGHT).sum())
-        nothing = dict.fromkeys(TIDE.values(), float("nan"))
-        costs = self._without_crowds.tide_errors()["delta_ap"] if self.true_boxes.counted().any() else nothing
-        return {name: ErrorKind(counts[name], costs[key]) for name, key in TIDE.items()}
+        if not self.true_boxes.counted().any():
+            return {name: ErrorKind(counts[name], float("nan")) for name in TIDE}
+        found = self._without_crowds.tide_errors()
+        costs = {name: found["delta_ap"][key] for name, key in TIDE.items()}
+        for name, lost in (("missed", self.errors.missed), ("false negatives", self.errors.unfound)):
+            costs[name] = self._without_emptied(found["ap_base"], costs[name], lost)
+        return {name: ErrorKind(counts[name], costs[name]) for name in TIDE}
+
+    def _without_emptied(self, base: float, cost: float, lost: np.ndarray) -> float:
+        """What forgiving lost objects is worth where it leaves classes with neither objects nor boxes.
+
+        Such a class is out of the mean, as in tidecv; hotcoco keeps it with 0.
+
+        Args:
+            base: mAP50.
+            cost: hotcoco's.
+            lost: (G,) bool, the objects that are forgiven.
+        """
+        labels, counted = self.true_boxes.labels, self.true_boxes.counted()
+        there, left = np.unique(labels[counted]), np.unique(labels[counted & ~lost])
+        judged = self.predictions.labels[self.errors.kinds != Kind.IGNORED]
+        remaining = np.isin(there, np.union1d(left, judged)).sum()
+        return (base + cost) * len(there) / remaining - base if remaining else float("nan")
 
     def resampled(self, samples: int, seed: int) -> np.ndarray:
         """(samples, 12) the figures of `SUMMARY`, in its order, of bootstrap samples of the images."""
@@ -107,7 +125,7 @@ class Evaluated:
         return self._resampled[samples, seed]
 
     def intervals(self, samples: int = 200, seed: int = 0) -> dict[str, tuple[float, float]]:
-        """How far each figure of `SUMMARY` would vary with other images: the middle 95 % of a bootstrap over images.
+        """95 % intervals of the figures of `SUMMARY`: the middle of a bootstrap over images.
 
         Each sample draws M images with replacement. Where a figure has nothing to find it is left out of the
         percentiles; NaN where no sample has.

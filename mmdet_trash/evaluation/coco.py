@@ -14,6 +14,8 @@ from mmdet_trash.predictions import ImageTable, Predictions
 
 SUMMARY = ("mAP", "mAP50", "mAP75", "mAP_s", "mAP_m", "mAP_l", "AR1", "AR10", "AR100", "AR_s", "AR_m", "AR_l")
 """COCO's twelve figures, in the order of `COCOeval.stats`."""
+SIZES = ("small", "medium", "large")
+"""Of objects, in square pixels as annotated: to 32², to 96², and beyond. Here an area of a border is of both."""
 BACKENDS = ("hotcoco", "pycocotools")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -33,22 +33,23 @@ class Sweep:
 def sweep(
     coco: dict[str, Any],
     predictions: Predictions,
-    score_thrs: Sequence[float] = (0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5),
-    nms_ious: Sequence[float | None] = (0.4, 0.5, 0.6, 0.7, 0.8, None),
+    score_thrs: Sequence[float],
+    nms_ious: Sequence[float | None],
 ) -> Sweep:
-    """Score predictions with fewer and fewer boxes.
+    """Score predictions with fewer and fewer boxes, all cut at their images' borders, as fusion cuts them.
 
     Args:
         coco: the ground truth, as `load_annotations` gives it.
         predictions: boxes, of scores of 0 or more.
         score_thrs: boxes of a lower score are dropped.
-        nms_ious: a box that overlaps another of its class and of a higher score by more is dropped,
-            and boxes are cut at their image's border; None keeps all as they are.
+        nms_ious: a box that overlaps another of its class and of a higher score by more is dropped; None keeps all.
 
     Raises:
         InputError: when there is nothing to find in these images, or a score or threshold is below 0.
     """
     score = Map50(coco, predictions.images)
+    frames = np.tile(predictions.images.sizes[predictions.image_index], 2)
+    predictions = replace(predictions, bboxes=predictions.bboxes.clip(0, frames))
     map50, boxes = np.empty((len(score_thrs), len(nms_ious))), np.empty((len(score_thrs), len(nms_ious)), np.int64)
     for column, iou in enumerate(nms_ious):
         left = predictions if iou is None else fuse([predictions], FusionSettings(method="nms", iou_thr=iou))

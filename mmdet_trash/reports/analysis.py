@@ -12,9 +12,9 @@ import numpy as np
 from mmdet_trash.datasets.folds import COUNTS
 from mmdet_trash.evaluation.analysis import ConfidenceCurves, Evaluated, difference
 from mmdet_trash.evaluation.sweep import sweep
-from mmdet_trash.reports.charts import DASHES, Charts, Line, plain
+from mmdet_trash.reports.charts import SERIES_COLOURS, Charts, Line, plain, shares
 from mmdet_trash.reports.curves import training_curves
-from mmdet_trash.reports.parts import Cell, Part, Report, Section, Table
+from mmdet_trash.reports.parts import Cell, Fact, Part, Report, Section, Table
 from mmdet_trash.reports.training_logs import Run
 from mmdet_trash.reports.words import Words
 from mmdet_trash.reports.worst import Photographs, worst_images
@@ -71,7 +71,7 @@ def analysis_report(
     lost: dict[str, None] = {}
     for series, model in enumerate(models):
         gallery, names = worst_images(model.evaluated, model.threshold, charts.words, photographs)
-        galleries.append(replace(gallery, number=series, about=model.name if len(models) > 1 else ""))
+        galleries.append(replace(gallery, series=series, about=model.name if len(models) > 1 else ""))
         lost |= dict.fromkeys(names)
     if lost:
         notes.append(charts.words("analysis.missing_images", count=len(lost), first=next(iter(lost))))
@@ -83,20 +83,21 @@ def analysis_report(
     return Report("analysis", tuple(about), facts, notes, sections, charts.classes, everything.series)
 
 
-def _facts(model: Model, charts: Charts) -> list[tuple[str, str]]:
+def _facts(model: Model, charts: Charts) -> list[Fact]:
     """mAP50 with its interval and, of a single model, what else comes first."""
-    evaluated = model.evaluated
+    evaluated, several = model.evaluated, len(charts.series) > 1
     summary, (low, high) = evaluated.metrics.summary, evaluated.intervals(SAMPLES)["mAP50"]
-    score = f"{summary['mAP50']:.4f} ({low:.3f}–{high:.3f})"  # noqa: RUF001
-    if len(charts.series) > 1:
-        return [(f"mAP50 · {model.name}", score)]
+    map50 = plain(summary["mAP50"])
+    first = Fact(f"mAP50 · {model.name}" if several else "mAP50", map50, f"({low:.3f}–{high:.3f})")  # noqa: RUF001
+    if several:
+        return [first]
     return [
-        ("mAP50", score),
-        ("mAP", f"{summary['mAP']:.4f}"),
-        ("images", f"{len(evaluated.predictions.images):,}"),
-        ("true boxes", f"{int(evaluated.true_boxes.counted().sum()):,}"),
-        ("predicted boxes", f"{len(evaluated.predictions):,}"),
-        ("best score", f"{model.threshold:.2f}"),
+        first,
+        Fact("mAP", plain(summary["mAP"])),
+        Fact("images", len(evaluated.predictions.images)),
+        Fact("true boxes", int(evaluated.true_boxes.counted().sum())),
+        Fact("predicted boxes", len(evaluated.predictions)),
+        Fact("best score", plain(model.confidence.best) if model.confidence.f1.max() > 0 else None),
     ]
 
 
@@ -160,7 +161,7 @@ class Analysis:
         for series, model in enumerate(self.models):
             curves = model.evaluated.pr_curves()
             lines += [
-                Line(name, curves.recall, precision, series, label)
+                Line(name, curves.recall, precision, series, label, self.charts.colours[label])
                 for label, (name, precision) in enumerate(zip(self.charts.classes, curves.precision, strict=True))
                 if np.isfinite(precision).any()
             ]
@@ -172,24 +173,28 @@ class Analysis:
     def confidence(self) -> list[Part]:
         """Precision, recall and F1 by score."""
         lines, of_classes = [], []
+        rows: list[tuple[Cell, ...]] = []
         best: list[tuple[Cell, ...]] = []
         for series, model in enumerate(self.models):
             found = model.confidence
-            for name, values, dash in (
-                ("precision", found.precision, "dash"), ("recall", found.recall, "dot"), ("F1", found.f1, "solid"),
-            ):  # fmt: skip
-                style = {"line": {"dash": dash}}
-                lines.append(Line(name, found.thresholds, values, series, style=style))
-            rows = zip(self.charts.classes, found.class_f1, found.class_best, strict=True)
-            for label, (name, f1, threshold) in enumerate(rows):
+            curves = {"precision": found.precision, "recall": found.recall, "F1": found.f1}
+            lines += [
+                Line(name, found.thresholds, values, series, colour=colour)
+                for (name, values), colour in zip(curves.items(), SERIES_COLOURS, strict=False)
+            ]
+            for label, name in enumerate(self.charts.classes):
+                threshold, f1 = found.class_best[label], found.class_f1[label]
                 if np.isnan(threshold):
                     continue
-                of_classes.append(Line(name, found.thresholds, f1, series, label))
-                best.append((model.name, name, *plain([threshold, np.nanmax(f1)])))
+                of_classes.append(Line(name, found.thresholds, f1, series, label, self.charts.colours[label]))
+                columns = (found.thresholds, found.class_precision[label], found.class_recall[label], f1)
+                rows += [(model.name, name, *row) for row in zip(*map(plain, columns), strict=True)]
+                best.append((model.name, name, *plain([threshold if f1.max() > 0 else np.nan, f1.max()])))
         axes = {"xaxis": SHARE, "yaxis": SHARE}
+        table = self._table(("class", "score", "precision", "recall", "F1"), rows)
         return [
             self.charts.lines("confidence", lines, ("score", "value"), **axes),
-            self.charts.lines("class_f1", of_classes, ("score", "F1"), **axes),
+            replace(self.charts.lines("class_f1", of_classes, ("score", "F1"), **axes), table=table),
             Part(name="best_thresholds", table=self._table(("class", "score", "F1"), best)),
         ]
 
@@ -198,10 +203,10 @@ class Analysis:
         kinds = [model.evaluated.error_kinds() for model in self.models]
         costs = [[(found.cost, found.count) for found in of_model.values()] for of_model in kinds]
         parts: list[Part] = [self.charts.bars("error_costs", list(kinds[0]), costs, ("kind", "cost", "boxes"))]
-        fields = [*self.charts.classes, "background"]
+        fields = [*self.charts.classes, "(background)"]
         for series, model in enumerate(self.models):
             counts = model.evaluated.confusion(model.threshold)
-            shade = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+            shade = shares(counts, counts.sum(axis=1, keepdims=True))
             made = self.charts.matrix("confusion", fields, fields, shade, counts, series)
             at = self.words("analysis.from_score", score=f"{model.threshold:.2f}")
             parts.append(replace(made, about=" · ".join(filter(None, (made.about, at)))))
@@ -233,11 +238,9 @@ class Analysis:
             found = sweep(self.coco, model.evaluated.predictions, SCORE_THRS, NMS_IOUS)
             for column, iou in enumerate(NMS_IOUS):
                 name = "no NMS" if iou is None else f"NMS {iou}"
-                line = {"color": f"hsl({40 + 45 * column},60%,50%)", "dash": DASHES[series % len(DASHES)]}
-                style = {"mode": "lines+markers", "line": line}
-                x = [str(threshold) for threshold in SCORE_THRS]
-                scores.append(Line(name, x, found.map50[:, column], series, style=style))
-                boxes.append(Line(name, x, found.boxes[:, column], series, style=style))
+                of_nms = (series, None, f"hsl({40 + 45 * column},60%,50%)", {"mode": "lines+markers"})
+                scores.append(Line(name, SCORE_THRS, found.map50[:, column], *of_nms))
+                boxes.append(Line(name, SCORE_THRS, found.boxes[:, column], *of_nms))
         axis = {"type": "category"}
         return [
             self.charts.lines("sweep_map50", scores, ("score", "mAP50"), xaxis=axis),

@@ -20,14 +20,29 @@ from mmdet_trash.reports.parts import Cell, Chart, Table
 from mmdet_trash.reports.words import Words
 
 Numbers = Sequence[Any] | np.ndarray
-SERIES_COLOURS = ("#3b76c4", "#e07b39", "#3f9b6b", "#a15cb8", "#c44e52", "#8c8c3c")
-DASHES = ("solid", "dash", "dot", "dashdot")
-DASH_SIGNS = ("───", "╌╌╌", "┈┈┈", "─·─")
+SERIES_COLOURS = (
+    "#3b76c4",
+    "#e07b39",
+    "#3f9b6b",
+    "#a15cb8",
+    "#c44e52",
+    "#8c8c3c",
+    "#4aa3a2",
+    "#8a6d5a",
+    "#d16ba5",
+    "#6b7a90",
+)
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+DASH_SIGNS = ("───", "╌╌╌", "┈┈┈", "─·─", "━ ━", "━·━")
 """What a title says of a series' lines."""
+MANY = 20
+"""From so many on, names are left out of a legend and numbers out of a matrix."""
 SCALE = ((0, "rgba(59,118,196,0)"), (0.5, "rgba(59,118,196,0.55)"), (1, "rgba(214,69,65,1)"))
 """From nothing, whatever the page's background, to much."""
 SHADES = ("#a9c6ea", "#5d93d6", "#2b5ea8")
 """Of the parts of a stacked bar."""
+BARE = {"showgrid": False, "zeroline": False}
+"""An axis of a heat map."""
 PERCENT = {"tickformat": ".3~p"}
 """An axis of shares."""
 BOX = ("q05", "q25", "median", "q75", "q95")
@@ -150,11 +165,13 @@ class Charts:
             for pair in zip(plain(line.x), plain(line.y), strict=True)
         ]
         made = self._chart(name, ("series", "line", *columns), rows, [line.trace(self) for line in lines], **layout)
-        if len(self.series) == 1 or all(line.label is None for line in lines):
+        grouped = {line.name for line in lines if line.colour}
+        if len(grouped) > MANY:
+            made.layout["showlegend"] = False
+        if len(self.series) == 1 or not grouped:
             return made
-        return replace(
-            made, about=", ".join(f"{name} {sign}" for name, sign in zip(self.series, DASH_SIGNS, strict=False))
-        )
+        signs = zip(self.series, DASH_SIGNS, strict=False)
+        return replace(made, about=", ".join(f"{name} {sign}" for name, sign in signs))
 
     def matrix(
         self,
@@ -175,20 +192,24 @@ class Charts:
             counts: (R, C), what is written in them and in the table.
             series: which it is of.
         """
+        # Places are numbers, so that two names that look alike stay two.
+        ticks = [
+            {"tickvals": list(range(len(names))), "ticktext": list(map(self.shown, names)), **BARE}
+            for names in (columns, rows)
+        ]
+        names = [[(self.shown(row), self.shown(column)) for column in columns] for row in rows]
         heat = go.Heatmap(
-            z=plain(shade), zmin=0, zmax=1, x=list(map(self.shown, columns)), y=list(map(self.shown, rows)),
-            xgap=1, ygap=1, text=plain(counts), texttemplate="%{text}", textfont_size=10,
-            colorscale=SCALE, showscale=False, hovertemplate="%{y} · %{x}<br>%{text} (%{z:.0%})<extra></extra>",
+            z=plain(shade), zmin=0, zmax=1, xgap=1, ygap=1, text=plain(counts), colorscale=SCALE, showscale=False,
+            texttemplate="%{text}" if len(columns) < MANY else None, textfont_size=10, customdata=names,
+            hovertemplate="%{customdata[0]} · %{customdata[1]}<br>%{text} (%{z:.0%})<extra></extra>",
         )  # fmt: skip
         table = Table(("row", *columns), [(row, *values) for row, values in zip(rows, plain(counts), strict=True)])
         axes = {
-            "yaxis": {"autorange": "reversed", "type": "category", "showgrid": False},
-            "xaxis": {"type": "category", "tickangle": -45, "showgrid": False},
-            "height": 130 + 34 * len(rows),
+            "xaxis": {"tickangle": -45, **ticks[0]},
+            "yaxis": {"autorange": "reversed", **ticks[1]},
+            "height": 130 + min(34, 900 // len(rows)) * len(rows),
         }
-        trace = _trace(heat, _text(self.series[series]), series)
-        layout = _merged(self._titles(name), axes)
-        return Chart(name=name, table=table, number=series, about=self._about(series), traces=[trace], layout=layout)
+        return self._of_series(name, table, [_trace(heat, _text(self.series[series]), series)], axes, series)
 
     def density(self, name: str, grids: np.ndarray, series: int = 0) -> Chart:
         """How many of something lie where on the unit square, of the classes that are chosen.
@@ -212,13 +233,11 @@ class Charts:
             for label, row, column in np.argwhere(grids).tolist()
         ]
         axes = {
-            "xaxis": {"range": [0, 1], "constrain": "domain", "showgrid": False},
-            "yaxis": {"range": [1, 0], "scaleanchor": "x", "constrain": "domain", "showgrid": False},
+            "xaxis": {"range": [0, 1], "constrain": "domain", **BARE},
+            "yaxis": {"range": [1, 0], "scaleanchor": "x", "constrain": "domain", **BARE},
             "height": 420,
         }
-        table = Table(("class", "row", "column", "boxes"), rows)
-        layout = _merged(self._titles(name), axes)
-        return Chart(name=name, table=table, number=series, about=self._about(series), traces=[trace], layout=layout)
+        return self._of_series(name, Table(("class", "row", "column", "boxes"), rows), [trace], axes, series)
 
     def stacked(self, name: str, parts: Sequence[str], counts: np.ndarray, series: int = 0) -> Chart:
         """A bar for each class, of the shares that parts have in it.
@@ -229,16 +248,24 @@ class Charts:
             counts: (C, P).
             series: which it is of.
         """
-        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-        names = list(map(_text, self.classes))
+        rows = [(name, *row) for name, row in zip(self.classes, counts.tolist(), strict=True)]
         traces = []
-        for part, share, shade in zip(parts, shares.T, SHADES, strict=False):
-            bar = go.Bar(y=names, x=plain(share), orientation="h", marker_color=shade, hovertemplate="%{y}: %{x:.1%}")
-            traces.append(_trace(bar, self.shown(part), series=series))
-        table = Table(("class", *parts), [(c, *row) for c, row in zip(self.classes, counts.tolist(), strict=True)])
-        more = {"barmode": "stack", "legend": {"traceorder": "normal"}, "xaxis": PERCENT, **self._class_axis()}
-        layout = _merged(self._titles(name), more)
-        return Chart(name=name, table=table, number=series, about=self._about(series), traces=traces, layout=layout)
+        for part, of_part, shade in zip(
+            parts, shares(counts, counts.sum(axis=1, keepdims=True)).T, SHADES, strict=False
+        ):
+            for label, share in enumerate(plain(of_part)):
+                bar = go.Bar(
+                    y=[_text(self.classes[label])], x=[share], orientation="h", marker_color=shade, legendgroup=part,
+                    hovertemplate="%{y}: %{x:.1%}",
+                )  # fmt: skip
+                traces.append(_trace(bar, self.shown(part), series, label))
+        more = {"barmode": "stack", "xaxis": PERCENT, **self._class_axis()}
+        return self._of_series(name, Table(("class", *parts), rows), traces, more, series)
+
+    def _of_series(self, name: str, table: Table, traces: list[Any], layout: dict[str, Any], series: int) -> Chart:
+        about = self.series[series] if len(self.series) > 1 else ""
+        layout = _merged(self._titles(name), layout)
+        return Chart(name=name, table=table, series=series, about=about, traces=traces, layout=layout)
 
     def _chart(
         self, name: str, columns: tuple[str, ...], rows: Sequence[tuple[Cell, ...]], traces: list[Any], **layout: Any
@@ -251,9 +278,6 @@ class Charts:
     def shown(self, name: str) -> str:
         """What the page calls a name of the tables: a word of the language where it is one, and no class."""
         return _text(name if name in self.classes else self.words.name("kinds", name))
-
-    def _about(self, series: int) -> str:
-        return self.series[series] if len(self.series) > 1 else ""
 
     def _titles(self, name: str) -> dict[str, Any]:
         titles: dict[str, Any] = {}
@@ -279,6 +303,8 @@ class Line:
         y: K numbers, NaN where there is none.
         series: which it belongs to; None for a line that is there to compare with, and in no table.
         label: the class that it belongs to, or None.
+        colour: which tells it from others of its series; series are told apart by dashes then. Without one, a series
+            has a colour.
         style: of Plotly's line and fill.
     """
 
@@ -287,23 +313,27 @@ class Line:
     y: Sequence[float] | np.ndarray
     series: int | None = 0
     label: int | None = None
+    colour: str | None = None
     style: dict[str, Any] = field(default_factory=dict)
 
     def trace(self, charts: Charts) -> dict[str, Any]:
         """As Plotly's."""
         series = self.series or 0
         own = self.series is not None and self.name == charts.series[series]
-        name, legend = _text(self.name) if own else charts.shown(self.name), {}
-        if self.label is not None:
-            line = {"color": charts.colours[self.label], "width": 1.5, "dash": DASHES[series % len(DASHES)]}
-            legend = {"legendgroup": str(self.label)}
-        else:
-            line = {"color": _series_colour(series), "width": 2}
-        if self.series is not None and len(charts.series) > 1 and not own and not legend:
-            name = f"{name} · {_text(charts.series[series])}"
-        style = {"mode": "lines", **legend, **self.style}
+        name = _text(self.name) if own else charts.shown(self.name)
+        line: dict[str, Any] = {"color": self.colour or _series_colour(series), "width": 2}
+        style: dict[str, Any] = {"mode": "lines", **self.style}
+        if self.colour:
+            line |= {"width": 1.5, "dash": DASHES[series % len(DASHES)]}
+            style["legendgroup"] = self.name
         style["line"] = line | self.style.get("line", {})
         return _trace(go.Scatter(x=plain(self.x), y=plain(self.y), **style), name, self.series, self.label)
+
+
+def shares(counts: np.ndarray, totals: Any) -> np.ndarray:
+    """Counts over their totals; 0 of nothing."""
+    found: np.ndarray = counts / np.maximum(totals, 1)
+    return found
 
 
 def plain(values: Any) -> Any:
@@ -333,5 +363,5 @@ def _series_colour(series: int) -> str:
 
 
 def _text(value: Any) -> str:
-    """A name, where Plotly would read tags and templates."""
-    return escape(str(value), quote=False).replace("%{", "&#37;{")
+    """A name, where Plotly would read tags, templates and formulas."""
+    return escape(str(value), quote=False).replace("%{", "&#37;{").replace("$", "&#36;")

@@ -13,18 +13,18 @@ import numpy as np
 from mmdet_trash.datasets.fold_files import read_folds
 from mmdet_trash.datasets.folds import balance
 from mmdet_trash.datasets.images import find_image
-from mmdet_trash.datasets.statistics import PERCENTILES, SIZES, Statistics, annotated_boxes, statistics
+from mmdet_trash.datasets.statistics import Statistics, annotated_boxes, statistics
 from mmdet_trash.datasets.suspects import Suspect, find_suspects
+from mmdet_trash.evaluation.coco import SIZES
 from mmdet_trash.predictions import Predictions
-from mmdet_trash.reports.charts import PERCENT, Charts
+from mmdet_trash.reports.charts import PERCENT, Charts, plain, shares
 from mmdet_trash.reports.names import short_names
-from mmdet_trash.reports.parts import Box, Cell, Chart, Gallery, Part, Picture, Report, Section, Table
+from mmdet_trash.reports.parts import Box, Cell, Chart, Fact, Gallery, Part, Picture, Report, Section, Table
 from mmdet_trash.reports.pictures import as_corners, small_jpeg, window_around
 from mmdet_trash.reports.words import Words
 
 EACH = 12
 """Pictures of a kind of suspicious annotation."""
-FIVE = [PERCENTILES.index(percent) for percent in (5, 25, 50, 75, 95)]
 FULL = 0.25
 """Deviation from a fold's share of a class that has the strongest colour."""
 
@@ -61,10 +61,11 @@ def eda_report(
     datasets = [dataset] if against is None else [dataset, against]
     found = [statistics(each.coco) for each in datasets]
     classes = found[0].classes
-    charts = Charts(words, classes, short_names([each.path.with_suffix("") for each in datasets]))
+    charts = Charts(words, classes, short_names([each.path.parent / each.path.stem for each in datasets]))
     suspects = find_suspects(dataset.coco)
     gallery, notes = _gallery(dataset, suspects, words)
     notes = [*_notes(datasets, found, words), *notes]
+    facts = [_facts(numbers) for numbers in found]
     found = [found[0], *(_aligned(other, classes) for other in found[1:])]
     sections = [
         Section("images", _of_images(charts, found)),
@@ -74,25 +75,24 @@ def eda_report(
         Section("folds", [] if folds_dir is None else [_fold_boxes(charts, dataset.coco, folds_dir)]),
         Section("suspects", [_suspect_kinds(charts, suspects), gallery] if suspects else []),
     ]
-    facts = _facts(found[0]) | {"suspects": f"{len(suspects):,}"}
     if len(found) > 1:
-        both = [(name, *_facts(numbers).values()) for name, numbers in zip(charts.series, found, strict=True)]
-        table = Table(("series", *_facts(found[0])), both)
+        rows = [(name, *(fact.value for fact in own)) for name, own in zip(charts.series, facts, strict=True)]
+        table = Table(("series", *(fact.name for fact in facts[0])), rows)
         sections.insert(0, Section("datasets", [Part(name="datasets", table=table)]))
-    return Report(
-        "eda", tuple(str(d.path) for d in datasets), list(facts.items()), notes, sections, classes, charts.series
-    )
+    about = tuple(str(each.path) for each in datasets)
+    first = [*facts[0], Fact("suspects", len(suspects))]
+    return Report("eda", about, first, notes, sections, classes, charts.series)
 
 
-def _facts(found: Statistics) -> dict[str, str]:
-    return {
-        "images": f"{found.images:,}",
-        "boxes": f"{found.boxes:,}",
-        "classes": str(np.count_nonzero(found.class_boxes)),
-        "boxes an image": f"{found.mean_objects:.2f}",
-        "most boxes": str(len(found.objects_per_image) - 1),
-        "empty images": f"{found.empty_images:,}",
-    }
+def _facts(found: Statistics) -> list[Fact]:
+    return [
+        Fact("images", found.images),
+        Fact("boxes", found.boxes),
+        Fact("classes", int(np.count_nonzero(found.class_boxes))),
+        Fact("boxes an image", plain(found.mean_objects)),
+        Fact("most boxes", len(found.objects_per_image) - 1),
+        Fact("empty images", found.empty_images),
+    ]
 
 
 def _notes(datasets: Sequence[Dataset], found: Sequence[Statistics], words: Words) -> list[str]:
@@ -143,9 +143,7 @@ def _of_classes(charts: Charts, found: Sequence[Statistics]) -> list[Chart]:
         values, value, layout = _measured(charts, counts, totals, of, "x")
         made.append(charts.class_bars(name, values, value, **layout))
     return made + [
-        charts.matrix(
-            "together", s.classes, s.classes, _shares(s.together, s.class_images[:, None]), s.together, series
-        )
+        charts.matrix("together", s.classes, s.classes, shares(s.together, s.class_images[:, None]), s.together, series)
         for series, s in enumerate(found)
     ]
 
@@ -154,8 +152,8 @@ def _of_boxes(charts: Charts, found: Sequence[Statistics]) -> list[Chart]:
     log = {"type": "log"}
     ratios = {"tickvals": [0.1, 0.2, 0.5, 1, 2, 5, 10], "ticktext": ["1:10", "1:5", "1:2", "1:1", "2:1", "5:1", "10:1"]}
     return [
-        charts.class_boxes("area_share", [s.shares[:, FIVE] for s in found], xaxis=log | PERCENT),
-        charts.class_boxes("aspect_ratio", [s.aspect_ratios[:, FIVE] for s in found], xaxis=log | ratios),
+        charts.class_boxes("area_share", [s.shares for s in found], xaxis=log | PERCENT),
+        charts.class_boxes("aspect_ratio", [s.aspect_ratios for s in found], xaxis=log | ratios),
         *(charts.stacked("sizes", SIZES, s.sizes, series) for series, s in enumerate(found)),
     ]
 
@@ -172,11 +170,7 @@ def _measured(
     if len(counts) == 1:
         return counts, of, {}
     title = {"title": {"text": charts.words(f"eda.share_of_{of}")}}
-    return [_shares(*pair) for pair in zip(counts, totals, strict=True)], "share", {f"{axis}axis": PERCENT | title}
-
-
-def _shares(counts: np.ndarray, totals: Any) -> np.ndarray:
-    return counts / np.maximum(totals, 1)
+    return [shares(*pair) for pair in zip(counts, totals, strict=True)], "share", {f"{axis}axis": PERCENT | title}
 
 
 def _fold_boxes(charts: Charts, coco: dict[str, Any], folds_dir: str | Path) -> Chart:
@@ -208,8 +202,9 @@ def _gallery(dataset: Dataset, suspects: list[Suspect], words: Words) -> tuple[G
         drawn[kind] += 1
         if dataset.images is None or drawn[kind] > EACH:
             continue
-        window = window_around(boxes.bboxes[marked], boxes.images.sizes[suspect.image])
-        jpeg = small_jpeg(find_image(dataset.images, file, str(dataset.path)), window)
+        size = boxes.images.sizes[suspect.image]
+        window = window_around(boxes.bboxes[marked], size)
+        jpeg = small_jpeg(find_image(dataset.images, file, str(dataset.path)), size, window)
         lost += [file] if jpeg is None else []
         caption = f"{file} · {ids} · {named} · {suspect.amount:.3g}"
         pictures.append(Picture(caption, window, _drawing(boxes, suspect.image, marked, kind), jpeg, kind))
@@ -228,7 +223,7 @@ def _drawing(boxes: Predictions, image: int, marked: list[int], kind: str) -> tu
     others = [row for row in range(own.start, own.stop) if row not in marked]
     return tuple(
         Box(
-            "truth" if row in others else kind,
+            "other" if row in others else kind,
             as_corners(boxes.bboxes[row]),
             int(boxes.labels[row]),
             boxes.images.classes[boxes.labels[row]],

@@ -48,7 +48,8 @@ def read_inputs(
         trust_pickle: whether a pickle may be read, which lets it execute what it likes.
 
     Raises:
-        InputError: when there is nothing to find, two files of a model list the same image, and as `read`.
+        InputError: when there is nothing to find, two files of a model list the same image, a score is below 0, and as
+            `read`.
     """
     coco = load_annotations(ann_file)
     images = ImageTable.from_coco(coco)
@@ -57,6 +58,11 @@ def read_inputs(
     left = np.any(listed, axis=0) if predicted_only else np.ones(len(images), dtype=bool)
     notes = [note for model in zip(models, readings, listed, strict=True) for note in _notes(*model, left, words)]
     predictions = [_joined(files, parts) for files, parts in zip(models, readings, strict=True)]
+    for files, found in zip(models, predictions, strict=True):
+        if len(found) == 0:
+            notes.append(words("analysis.no_boxes", file=", ".join(files)))
+        elif found.scores.max() > 1:
+            notes.append(words("analysis.big_scores", file=", ".join(files), most=f"{found.scores.max():.4g}"))
     if not left.all():
         notes.append(words("analysis.left_out", count=int((~left).sum()), all=len(images), file=ann_file))
         coco = {**coco, "images": [image for image, there in zip(coco["images"], left, strict=True) if there]}
@@ -96,4 +102,6 @@ def _joined(files: Sequence[str], parts: Sequence[Reading]) -> Predictions:
             name = part.predictions.images.file_names[np.argmax(twice)]
             raise InputError(f"{file}: lists {name!r}, which another file of its model lists; each image once is right")
         listed += part.listed
+        if len(part.predictions) and part.predictions.scores.min() < 0:
+            raise InputError(f"{file}: a score is {part.predictions.scores.min()}, 0 or more is right")
     return Predictions.concat([part.predictions for part in parts])

@@ -17,7 +17,7 @@ from plotly.offline import get_plotlyjs
 from mmdet_trash.errors import InputError
 from mmdet_trash.files import atomic_write, check_no_input, check_writable, read_json
 from mmdet_trash.reports.charts import Charts
-from mmdet_trash.reports.parts import Cell, Chart, Gallery, Part, Report, Table
+from mmdet_trash.reports.parts import Cell, Chart, Gallery, Report, Table
 from mmdet_trash.reports.words import Words
 
 LONGEST = 200
@@ -25,17 +25,21 @@ LONGEST = 200
 
 
 def check_page(out: Path, inputs: Iterable[str | Path]) -> None:
-    """Check, before long work, that a page can be written and that neither it nor its numbers replace what is read.
+    """Check, before long work, that a page can be written, and that nothing it writes replaces what is read.
 
     Raises:
-        InputError: when it is a folder, where its own numbers go, or an input.
+        InputError: when it is no name of a page, or it or what goes beside it is an input or a file of another kind.
         OSError: naming the page, when its folder cannot be written.
     """
-    if out.is_dir() or out.suffix == ".json":
-        raise InputError(f"{out}: is a folder or ends as the page's numbers do, NAME.html is right")
+    if out.is_dir() or out.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"{out}: a page is written there, NAME.html is right")
     check_writable(out)
-    for path in (out, out.with_suffix(".json")):
-        check_no_input(path, inputs)
+    check_no_input(out, inputs)
+    numbers, folder = _beside(out)
+    if numbers.resolve() in {Path(path).resolve() for path in inputs}:
+        raise InputError(f"{out}: its numbers go to {numbers}, which is an input; another name is right")
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{out}: its tables go to {folder}/, where a file is; another name is right")
 
 
 def write_report(report: Report, words: Words, out: str | Path) -> list[Path]:
@@ -53,7 +57,7 @@ def write_report(report: Report, words: Words, out: str | Path) -> list[Path]:
         OSError: naming the file that cannot be written.
     """
     out = Path(out)
-    numbers, folder = out.with_suffix(".json"), out.with_name(f"{out.stem}_csv")
+    numbers, folder = _beside(out)
     page = render(report, words, folder.name)
     _write_tables(report, folder, _tables_of(numbers))
     with atomic_write(numbers) as file:
@@ -64,12 +68,17 @@ def write_report(report: Report, words: Words, out: str | Path) -> list[Path]:
     return [out, numbers, folder]
 
 
+def _beside(out: Path) -> tuple[Path, Path]:
+    """Where a page's numbers and its tables go."""
+    return out.with_suffix(".json"), out.with_name(f"{out.stem}_csv")
+
+
 def as_dict(report: Report) -> dict[str, Any]:
     """A report's numbers: of each table its columns and its rows."""
     return {
         "report": report.name,
         "about": list(report.about),
-        "facts": dict(report.facts),
+        "facts": {fact.name: fact.value for fact in report.facts},
         "tables": {part.id: {"columns": part.table.columns, "rows": part.table.rows} for part in report.parts()},
     }
 
@@ -88,13 +97,14 @@ def render(report: Report, words: Words, folder: str) -> str:
         lstrip_blocks=True,
     )  # fmt: skip
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "ensure_ascii": False}
+    environment.filters["kind_name"] = lambda kind: words.name("kinds", kind)
     charts = {part.id: part for part in report.parts() if isinstance(part, Chart)}
     return environment.get_template("report.html").render(
         report=report,
         words=words,
         folder=folder,
         colours=Charts(words, report.classes, report.series).colours,
-        kind_of={Chart: "chart", Gallery: "gallery", Part: "numbers"},
+        kind=lambda part: {Chart: "chart", Gallery: "gallery"}.get(type(part), "numbers"),
         cell=lambda value: _shown(report, words, value),
         belongs=lambda part, row: _belongs(report, part.table, row),
         longest=LONGEST,

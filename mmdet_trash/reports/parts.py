@@ -34,19 +34,19 @@ class Part:
     Attributes:
         name: what the words of a language know it by.
         table: its numbers.
-        number: tells apart parts of the same name, such as one a model.
-        about: added to its title, such as the model.
+        series: which of the report's series it is of, where each has its own; the page hides it with that series.
+        about: added to its title.
     """
 
     name: str
     table: Table
-    number: int = 0
+    series: int | None = None
     about: str = ""
 
     @property
     def id(self) -> str:
         """Its name on the page and as a file, which no other part has."""
-        return f"{self.name}_{self.number + 1}" if self.number else self.name
+        return f"{self.name}_{self.series + 1}" if self.series else self.name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ class Box:
         xyxy: in the photograph's pixels.
         label: of its class.
         text: what is said of it.
-        loud: whether that stands beside it, or is only told when one points at it.
+        loud: whether that always stands beside it, or only when one points at it.
     """
 
     kind: str
@@ -116,13 +116,28 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Fact:
+    """A figure that comes first.
+
+    Attributes:
+        name: the same in every language.
+        value: the figure.
+        more: what the page says after it.
+    """
+
+    name: str
+    value: Cell
+    more: str = ""
+
+
+@dataclass(frozen=True)
 class Report:
     """A page.
 
     Attributes:
         name: `eda` or `analysis`, by which the words of a language know it.
         about: the files it is made from.
-        facts: figures that come first: a name, the same in every language, and what it says.
+        facts: figures that come first.
         notes: what was not as it should be, one sentence each.
         sections: in the page's order; those without parts are left out.
         classes: names in label order, to filter by.
@@ -131,7 +146,7 @@ class Report:
 
     name: str
     about: tuple[str, ...]
-    facts: list[tuple[str, str]]
+    facts: list[Fact]
     notes: list[str]
     sections: list[Section]
     classes: tuple[str, ...]

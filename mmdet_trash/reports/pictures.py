@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from mmdet_trash.errors import InputError
 from mmdet_trash.reports.parts import Corners
 
 LONGEST = 640
@@ -13,21 +14,32 @@ LONGEST = 640
 QUALITY = 78
 
 
-def small_jpeg(path: Path, window: Corners | None = None) -> bytes | None:
-    """A small copy of an image, turned as its EXIF says, or of a part of it.
+def check_folder(root: Path | None) -> None:
+    """Check that the folder of images that was named, if one was, is there.
+
+    Raises:
+        InputError: when it is not.
+    """
+    if root is not None and not root.is_dir():
+        raise InputError(f"{root}: no such folder, that of the images is right")
+
+
+def small_jpeg(path: Path, size: np.ndarray, window: Corners) -> bytes | None:
+    """A small copy of a part of an image, turned as its EXIF says.
 
     Args:
         path: the image.
-        window: the part, xyxy in pixels; all of it if None.
+        size: (2,) width and height that its annotations are about; the file may be of another.
+        window: the part, xyxy in pixels of that size.
 
     Returns:
         A JPEG file's content, or None where the image is missing or broken.
     """
     try:
         with Image.open(path) as photograph:
-            if window is None:
-                photograph.draft("RGB", (2 * LONGEST, 2 * LONGEST))
-            image = ImageOps.exif_transpose(photograph).convert("RGB").crop(window)
+            image = ImageOps.exif_transpose(photograph).convert("RGB")
+            left, top, right, bottom = (np.array(window).reshape(2, 2) * image.size / size).ravel().tolist()
+            image = image.crop((left, top, right, bottom))
             image.thumbnail((LONGEST, LONGEST))
     except Exception:  # Pillow's decoders raise whatever they stumble over
         return None

@@ -57,12 +57,13 @@ def worst_images(
     for index, (file, right, false, missed, _) in zip(order[: photographs.count], rows, strict=False):
         if not mistakes[index]:
             break
-        width, height = evaluated.predictions.images.sizes[index].tolist()
+        size = evaluated.predictions.images.sizes[index]
+        window = as_corners(np.array([0, 0, *size], dtype=np.float64))
         boxes = _drawing(evaluated, index, score_thr)
         kind = _main_mistake(evaluated, index, score_thr)
         caption = words("analysis.worst", file=file, right=right, false=false, missed=missed)
-        jpeg = small_jpeg(find_image(photographs.root, file, str(photographs.ann_file)))
-        pictures.append(Picture(caption, (0, 0, width, height), boxes, jpeg, kind))
+        jpeg = small_jpeg(find_image(photographs.root, file, str(photographs.ann_file)), size, window)
+        pictures.append(Picture(caption, window, boxes, jpeg, kind))
     lost = [file for picture, (file, *_) in zip(pictures, rows, strict=False) if picture.jpeg is None]
     return Gallery(name="worst", table=table, pictures=tuple(pictures)), lost
 

@@ -67,7 +67,7 @@ def test_images_and_annotations_are_named_by_id_whatever_their_order():
         annotation["image_id"] += 40
         annotation["id"] += 700
     content["images"].reverse()
-    assert find_suspects(content) == [Suspect(Kind.TINY, 2, 40, (701,), 2.0)]
+    assert find_suspects(content) == [Suspect(Kind.TINY, 2, (701,), 2.0)]
 
 
 def test_crowds_and_files_without_boxes_have_none():

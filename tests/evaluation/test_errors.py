@@ -74,6 +74,30 @@ def test_a_missed_object_costs_what_it_would_were_it_not_there() -> None:
         assert found.error_kinds()[name].cost == pytest.approx(cost, abs=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("rows", "missed", "unfound"),
+    [
+        # Without its object the second class has nothing at all, and is out of the mean.
+        ([], 1 / 2, 1 / 2),
+        # Its box in a crowd counts for nothing.
+        ([(0, 1, 0.9, 50, 0, 70, 20)], 1 / 2, 1 / 2),
+        # A box of it that finds nothing stays, so that the class is of AP 0.
+        ([(0, 1, 0.9, 0, 60, 20, 80)], 0, 0),
+        # The object is not missed where a box of another class aims at it; but nothing finds it.
+        ([(0, 0, 0.4, 0, 30, 20, 50)], 0, 1 / 2),
+    ],
+    ids=["no box", "in a crowd", "a wrong box", "another class's box"],
+)
+def test_a_class_with_nothing_left_is_out_of_the_mean(rows: list[tuple], missed: float, unfound: float) -> None:
+    """The first class has its object found; of the second there is one object and a crowd."""
+    content = coco(images=1, boxes=[(0, 0, [0, 0, 20, 20]), (0, 1, [0, 30, 20, 20]), (0, 1, [50, 0, 20, 20])])
+    content["annotations"][2]["iscrowd"] = 1
+    boxes = predictions(ImageTable.from_coco(content), [(0, 0, 0.5, 0, 0, 20, 20), *rows])
+    kinds = Evaluated(content, boxes).error_kinds()
+    assert kinds["missed"].cost == pytest.approx(missed, abs=1e-12)
+    assert kinds["false negatives"].cost == pytest.approx(unfound, abs=1e-12)
+
+
 def test_targets() -> None:
     rows = [FIRST, (0, 1, 0.9, 0, 0, 20, 8), (0, 0, 0.8, 0, 40, 20, 48), (0, 1, 0.7, 50, 40, 70, 60)]
     found = Evaluated(coco(boxes=BOXES), of_rows([*rows, (1, 0, 0.6, 80, 0, 90, 10)]))

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -51,12 +52,27 @@ def test_each_cell_is_the_figure_of_what_is_left() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_a_lower_threshold_never_loses(seed: int) -> None:
     content, found = case_in_large_images(seed)
-    result = sweep(content, found)
+    result = sweep(content, found, (0, 0.1, 0.3, 0.5), (0.4, 0.7, None))
     assert (np.diff(result.map50, axis=0) <= 1e-12).all()
     assert (result.map50[0] > result.map50[-1]).all()
+
+
+def test_boxes_are_cut_at_the_border_with_and_without_suppression() -> None:
+    content = coco(images=1, categories=(0,), boxes=[(0, 0, [0, 0, 100, 40])])
+    found = predictions(ImageTable.from_coco(content), [(0, 0, 0.9, -200, 0, 150, 40)])
+    assert evaluate_coco(content, found).summary["mAP50"] == 0
+    np.testing.assert_allclose(sweep(content, found, (0,), (0.5, None)).map50, [[1, 1]], rtol=1e-12)
+    content, found = random_case(0)
+    frames = np.tile(found.images.sizes[found.image_index], 2)
+    cut = replace(found, bboxes=found.bboxes.clip(0, frames))
+    assert (cut.bboxes != found.bboxes).any()
+    result = sweep(content, found, (0, 0.3), (0.5, None))
+    for column, left in enumerate((fuse([cut], FusionSettings(method="nms", iou_thr=0.5)), cut)):
+        assert result.map50[0, column] == pytest.approx(evaluate_coco(content, left).summary["mAP50"], abs=1e-12)
+        assert result.boxes[0, column] == len(left)
 
 
 def test_nothing_to_find_is_refused() -> None:
     content = coco(boxes=())
     with pytest.raises(InputError, match="mAP is undefined"):
-        sweep(content, from_annotations(content))
+        sweep(content, from_annotations(content), (0,), (None,))

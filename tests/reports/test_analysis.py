@@ -14,7 +14,7 @@ from mmdet_trash.reports.page import write_report
 from mmdet_trash.reports.parts import Report
 from mmdet_trash.reports.words import Words
 from mmdet_trash.reports.worst import Photographs
-from tests.builders import coco, predictions, write_jpeg
+from tests.builders import coco, edited, predictions, write_jpeg
 from tests.evaluation.cases import judged
 from tests.reports.cases import EN, ROWS, TRUTH, analysed, found, part_of, records, written
 
@@ -31,6 +31,10 @@ def two() -> Report:
 
 def rows(report: Report, name: str) -> list[tuple]:
     return part_of(report, name).table.rows
+
+
+def facts(report: Report) -> dict[str, object]:
+    return {fact.name: fact.value for fact in report.facts}
 
 
 def random_case() -> tuple[dict, Predictions]:
@@ -62,7 +66,9 @@ def test_figures_are_pycocotools():
         for label in range(3)
         for recall, value in zip(np.linspace(0, 1, 101).tolist(), precision[:, label].tolist(), strict=True)
     ]
-    assert dict(report.facts)["mAP50"].startswith(f"{expected.summary['mAP50']:.4f} (")
+    assert (facts(report)["mAP50"], facts(report)["mAP"]) == (expected.summary["mAP50"], expected.summary["mAP"])
+    (row,) = (row for row in figures if row["figure"] == "mAP50")
+    assert [fact.more for fact in report.facts] == [f"({row['low']:.3f}–{row['high']:.3f})", *[""] * 5]  # noqa: RUF001
     (size,) = (row for row in records(part_of(report, "by_size")) if row["size"] == "small")
     assert (size["AP"], size["AR"]) == (expected.summary["mAP_s"], expected.summary["AR_s"])
 
@@ -82,8 +88,8 @@ def test_error_bars_end_where_the_intervals_do(one):
 
 def test_thresholds_confusions_and_errors_counted_by_hand(one):
     """From 0.21 on, three of six boxes are right and three of five objects found."""
-    assert dict(one.facts) | {"mAP50": "", "mAP": ""} == {
-        "mAP50": "", "mAP": "", "images": "4", "true boxes": "5", "predicted boxes": "7", "best score": "0.21",
+    assert facts(one) | {"mAP50": 0, "mAP": 0} == {
+        "mAP50": 0, "mAP": 0, "images": 4, "true boxes": 5, "predicted boxes": 7, "best score": 0.21,
     }  # fmt: skip
     values = {(row["line"], row["score"]): row["value"] for row in records(part_of(one, "confidence"))}
     expected = {0.0: (3 / 7, 3 / 5, 6 / 12), 0.21: (3 / 6, 3 / 5, 6 / 11), 0.5: (2 / 5, 2 / 5, 4 / 10)}
@@ -94,10 +100,20 @@ def test_thresholds_confusions_and_errors_counted_by_hand(one):
     assert [row[0] for row in rows(one, "best_thresholds")] == ["class 0", "class 1"]
     assert rows(one, "best_thresholds")[0][1:] == pytest.approx((0.21, 4 / 6))
     assert rows(one, "best_thresholds")[1][1:] == pytest.approx((0.61, 2 / 3))
+    assert part_of(one, "class_f1").table.columns == ("class", "score", "precision", "recall", "F1")
+    of_classes = {(row[0], row[1]): row[2:] for row in rows(one, "class_f1")}
+    assert len(of_classes) == 2 * 101
+    for key, expected_there in {
+        ("class 0", 0.21): (2 / 3, 2 / 3, 4 / 6), ("class 0", 0.2): (2 / 4, 2 / 3, 4 / 7),
+        ("class 1", 0.0): (1 / 2, 1 / 2, 2 / 4), ("class 1", 0.61): (1, 1 / 2, 2 / 3),
+    }.items():  # fmt: skip
+        assert of_classes[key] == pytest.approx(expected_there), key
+    assert of_classes["class 1", 0.71] == (None, 0, 0)
     assert part_of(one, "confusion").about == "from score 0.21"
     assert rows(one, "confusion") == [
-        ("class 0", 2, 0, 0, 1), ("class 1", 1, 1, 0, 0), ("class 2", 0, 0, 0, 0), ("background", 0, 1, 1, 0),
+        ("class 0", 2, 0, 0, 1), ("class 1", 1, 1, 0, 0), ("class 2", 0, 0, 0, 0), ("(background)", 0, 1, 1, 0),
     ]  # fmt: skip
+    assert part_of(one, "confusion").table.columns == ("row", "class 0", "class 1", "class 2", "(background)")
     np.testing.assert_allclose(part_of(one, "confusion").traces[0]["z"][0], [2 / 3, 0, 0, 1 / 3])
     assert {kind: count for kind, _, count in rows(one, "error_costs")} == {
         "classification": 1, "localization": 0, "both": 0, "duplicate": 1, "background": 2, "missed": 1,
@@ -135,13 +151,13 @@ def test_sizes_and_numbers_of_objects_counted_by_hand(one):
 
 def test_the_sweep_begins_where_the_figures_are_and_counts_what_is_left(one):
     boxes = {(row["line"], row["score"]): row["boxes"] for row in records(part_of(one, "sweep_boxes"))}
-    kept = {"0.0": 7, "0.1": 7, "0.2": 7, "0.3": 6, "0.5": 5}
+    kept = {0.0: 7, 0.1: 7, 0.2: 7, 0.3: 6, 0.5: 5}
     assert {score: boxes["no NMS", score] for score in kept} == kept
     assert {score: boxes["NMS 0.5", score] for score in kept} == {score: count - 1 for score, count in kept.items()}
     map50 = {(row["line"], row["score"]): row["mAP50"] for row in records(part_of(one, "sweep_map50"))}
-    assert map50["no NMS", "0.0"] == pytest.approx(rows(one, "figures")[0][1])
+    assert map50["no NMS", 0.0] == pytest.approx(rows(one, "figures")[0][1])
     for score in kept:
-        left = found([row for row in ROWS if row[2] >= float(score)])
+        left = found([row for row in ROWS if row[2] >= score])
         assert map50["no NMS", score] == pytest.approx(evaluate_coco(TRUTH, left, "pycocotools").summary["mAP50"])
 
 
@@ -158,11 +174,12 @@ def test_each_suppression_has_its_own_line_in_the_sweep():
 
 def test_two_models_stand_beside_each_other(two):
     assert two.series == ("ours", "theirs")
-    assert [name for name, _ in two.facts] == ["mAP50 · ours", "mAP50 · theirs"]
+    assert [fact.name for fact in two.facts] == ["mAP50 · ours", "mAP50 · theirs"]
     figures = {(row["series"], row["figure"]): row["value"] for row in records(part_of(two, "figures"))}
     for name, boxes in (("ours", found()), ("theirs", found(ROWS[:3]))):
         summary = plain_dict(evaluate_coco(TRUTH, boxes, "pycocotools").summary)
         assert {key: figures[name, key] for key in summary} == summary
+        assert facts(two)[f"mAP50 · {name}"] == summary["mAP50"]
     assert part_of(two, "differences").about == "ours"
     for row in records(part_of(two, "differences")):
         first, second = figures["ours", row["figure"]], figures["theirs", row["figure"]]
@@ -171,8 +188,16 @@ def test_two_models_stand_beside_each_other(two):
     assert [part_of(two, name).about for name in ("confusion", "confusion_2")] == [
         "ours · from score 0.21", "theirs · from score 0.00",
     ]  # fmt: skip
-    assert rows(two, "confusion_2")[-1] == ("background", 0, 0, 0, 0)
+    assert rows(two, "confusion_2")[-1] == ("(background)", 0, 0, 0, 0)
     assert [part_of(two, name).about for name in ("worst", "worst_2")] == ["ours", "theirs"]
+    of_each = {part.id: part.series for part in two.parts() if part.series is not None}
+    assert of_each == {"confusion": 0, "confusion_2": 1, "worst": 0, "worst_2": 1}
+    for name in ("pr_curves", "confidence", "class_f1", "sweep_map50", "sweep_boxes"):
+        traces = part_of(two, name).traces
+        assert part_of(two, name).about == "ours ───, theirs ╌╌╌"
+        looks = {(trace["line"]["color"], trace["line"]["dash"]) for trace in traces}
+        assert len(looks) == len(traces) > 2, name
+        assert {trace["line"]["dash"] for trace in traces if trace["meta"]["series"]} == {"dash"}, name
     for name in ("figures", "ap50", "confidence", "class_f1", "best_thresholds", "error_costs", "reliability"):
         assert {row["series"] for row in records(part_of(two, name))} == {"ours", "theirs"}, name
     assert sum(row["images"] for row in records(part_of(two, "by_count")) if row["series"] == "theirs") == 3
@@ -184,6 +209,13 @@ def test_a_class_without_truth_is_named_and_has_no_figure(one):
         assert {trace["meta"]["class"] for trace in part_of(one, name).traces} == {0, 1}
 
 
+def test_a_class_that_is_named_as_the_background_stays_a_class():
+    content = edited(lambda c: c["categories"][1].update(name="background"), images=4, categories=(0, 1, 2))
+    chart = part_of(analysed({"a": found()}, content=content), "confusion")
+    assert chart.table.columns == ("row", "class 0", "background", "class 2", "(background)")
+    assert chart.layout["xaxis"]["ticktext"] == ["class 0", "background", "class 2", "nothing there"]
+
+
 def test_a_model_without_any_box_has_a_report_too(tmp_path):
     report = analysed({"none": found([]), "ours": found()})
     write_report(report, EN, tmp_path / "x.html")
@@ -193,9 +225,14 @@ def test_a_model_without_any_box_has_a_report_too(tmp_path):
     assert rows(report, "confusion")[:2] == [("class 0", 0, 0, 0, 3), ("class 1", 0, 0, 0, 2)]
     costs = {row["kind"]: row["boxes"] for row in records(part_of(report, "error_costs")) if row["series"] == "none"}
     assert costs["missed"] == costs["false negatives"] == 5 and costs["false positives"] == 0
+    costs = {row["kind"]: row["cost"] for row in records(part_of(report, "error_costs")) if row["series"] == "none"}
+    assert costs["missed"] is costs["false negatives"] is None and costs["false positives"] == 0
+    best = [row for row in rows(report, "best_thresholds") if row[0] == "none"]
+    assert best == [("none", "class 0", None, 0), ("none", "class 1", None, 0)], "no score is better than another"
     assert rows(report, "calibration_error")[0] == ("none", None, None)
     alone = analysed({"none": found([])})
-    assert rows(alone, "worst")[0][1:] == (0, 0, 2, 0) and dict(alone.facts)["predicted boxes"] == "0"
+    assert rows(alone, "worst")[0][1:] == (0, 0, 2, 0) and facts(alone)["predicted boxes"] == 0
+    assert facts(alone)["mAP50"] == 0 and facts(alone)["best score"] is None
 
 
 def test_images_that_are_missing_are_told_once_whichever_model_shows_them(tmp_path):

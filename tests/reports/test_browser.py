@@ -140,6 +140,7 @@ def test_charts_of_predictions(browser, analysis):
         assert (report.legend("ap50"), report.legend("pr_curves")) == (["identity", "hflip"], list(CLASSES[1:]))
         report.click("identity")
         assert report.legend("pr_curves") == list(CLASSES[1:])
+        assert [report.shown(f"#{part}") for part in ("confusion", "worst", "confusion_2", "worst_2")] == [0, 0, 1, 1]
         assert report.marks("ap50") == {"bars": 9}
         assert report.marks("pr_curves") == {"lines": 9}
         assert report.marks("error_costs") == {"bars": 8}
@@ -163,6 +164,7 @@ def test_pictures_and_their_filters(browser, small):
         assert report.page.eval_on_selector_all(
             "img", "all => all.every(i => i.loading === 'lazy' && i.naturalWidth === 128)"
         )
+        assert 0 < report.shown(".box text") == report.shown(".box.loud") < report.shown(".box")
         first = report.page.query_selector('[data-filter="box"] button.missed')
         missed = report.shown('.box[data-kind="missed"]')
         first.click()

@@ -70,7 +70,7 @@ def test_runs_follow_the_models_in_the_filters():
     runs = Run("a", (training(),)), Run("both", (training("fold0"), training("fold1")))
     parts = drawn(*runs, models=("one", "two"))
     assert [trace["meta"]["series"] for trace in parts["loss"].traces] == [2, 3, 3, 3]
-    assert [trace["name"] for trace in parts["loss"].traces] == ["a", "both low · both", "both high · both", "both"]
+    assert [trace["name"] for trace in parts["loss"].traces] == ["a", "both low", "both high", "both"]
     assert {(row["series"], row["line"]) for row in records(parts["loss"])} == {
         ("a", "a"), ("both", "both"), ("both", "both low"), ("both", "both high"),
     }  # fmt: skip

@@ -1,10 +1,12 @@
 """The report on a dataset: its numbers counted by hand, two datasets, pictures of what looks wrong."""
 
 import csv
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mmdet_trash.datasets.fold_files import write_folds
 from mmdet_trash.datasets.folds import Folds
@@ -33,11 +35,15 @@ def rows(report, name: str) -> list[tuple]:
     return part_of(report, name).table.rows
 
 
+def facts(report) -> dict:
+    return {fact.name: fact.value for fact in report.facts}
+
+
 def test_numbers_of_one_dataset_counted_by_hand():
     report = eda_report(dataset(), EN)
-    assert dict(report.facts) == {
-        "images": "3", "boxes": "4", "classes": "2", "boxes an image": "1.33", "most boxes": "3", "empty images": "1",
-        "suspects": "0",
+    assert facts(report) == {
+        "images": 3, "boxes": 4, "classes": 2, "boxes an image": 4 / 3, "most boxes": 3, "empty images": 1,
+        "suspects": 0,
     }  # fmt: skip
     assert rows(report, "objects_per_image") == [(0, 1), (1, 1), (2, 0), (3, 1)]
     assert rows(report, "classes_per_image") == [(0, 1), (1, 1), (2, 1), (3, 0)]
@@ -80,7 +86,14 @@ def test_of_two_datasets_shares_stand_beside_each_other_by_class():
     shares = {(row[0], row[1]): row[4] for row in rows(report, "area_share")}
     assert shares["b/one", "class 0"] == pytest.approx(100 / 8000) and shares["b/one", "class 2"] is None
     assert shares["b/one", "class 1"] == pytest.approx(2500 / 8000)
-    assert [row[:3] for row in rows(report, "datasets")] == [("a/one", "3", "4"), ("b/one", "2", "4")]
+    assert part_of(report, "datasets").table.columns == ("series", *list(facts(report))[:-1])
+    assert rows(report, "datasets") == [("a/one", 3, 4, 2, 4 / 3, 3, 1), ("b/one", 2, 4, 3, 2, 2, 0)]
+    of_each = {part.id: part.series for part in report.parts() if part.series is not None}
+    assert of_each == {
+        f"{name}{end}": series
+        for name in ("together", "sizes", "centres")
+        for series, end in enumerate(("", "_2"))
+    } | {"lone_centres": 0}  # fmt: skip
     assert report.notes == [
         "a/one.json: has no box of class 2.",
         EN("eda.other_classes", other="b/one.json", file="a/one.json", classes="new"),
@@ -101,6 +114,7 @@ def test_without_any_box_the_page_is_written_all_the_same(tmp_path):
     report = eda_report(dataset(boxes=[]), EN)
     assert report.notes == ["one.json: has no boxes; only its images are counted."]
     assert rows(report, "objects_per_image") == [(0, 3)]
+    assert facts(eda_report(dataset(images=0, boxes=[]), EN))["boxes an image"] is None
     write_report(report, EN, tmp_path / "x.html")
     assert (tmp_path / "x_csv" / "class_boxes.csv").read_text() == "class,boxes\nclass 0,0\nclass 1,0\nclass 2,0\n"
 
@@ -165,9 +179,9 @@ def test_each_kind_of_suspect_has_its_picture_with_its_boxes_marked(photographs)
         corners = [(x, y, x + width, y + height) for x, y, width, height in boxes]
         assert [box.xyxy for box in picture.boxes if box.kind == kind and box.loud] == corners
         assert [box for box in picture.boxes if box.kind != kind] == [
-            Box("truth", (400, 20, 460, 80), 1, "class 1", loud=False)
+            Box("other", (400, 20, 460, 80), 1, "class 1", loud=False)
         ]
-        assert picture.boxes[0].kind == "truth", "what is marked lies on top"
+        assert picture.boxes[0].kind == "other", "what is marked lies on top"
         assert f"train/000{image}.jpg" in picture.caption
         x1, y1, x2, y2 = picture.window
         assert all(x1 <= box[0] and y1 <= box[1] and x2 >= min(box[2], 500) and y2 >= box[3] for box in corners)
@@ -181,7 +195,7 @@ def test_each_kind_of_suspect_has_its_picture_with_its_boxes_marked(photographs)
         ("two classes", "train/0001.jpg", "4 5", "class 0 · class 1", pytest.approx(39 / 41, abs=1e-4)),
         ("tiny", "train/0002.jpg", "7", "class 0", 2),
     ]
-    assert dict(report.facts)["suspects"] == "6"
+    assert facts(report)["suspects"] == 6
 
 
 def test_images_are_found_without_their_folder_and_the_window_is_cut_out(photographs):
@@ -191,6 +205,20 @@ def test_images_are_found_without_their_folder_and_the_window_is_cut_out(photogr
     pictures = part_of(eda_report(data, EN), "suspects").pictures
     assert [picture.jpeg is not None for picture in pictures] == [True] * 4 + [False] * 2
     assert pictures[2].window == (0, 0, 240, 240) and pictures[3].window == (0, 0, 500, 400)
+
+
+def test_of_a_smaller_file_the_same_part_is_cut_out(tmp_path):
+    """The only suspect is 2 x 9 pixels of an image that is annotated at 500 x 400 pixels and kept at half of that."""
+    pixels = np.zeros((200, 250, 3), np.uint8)
+    pixels[10:20, 190:200] = 255
+    Image.fromarray(pixels).save(tmp_path / "0000.png")
+    content = coco(images=1, boxes=[(0, 0, [389, 26, 2, 9])], size=(500, 400))
+    content["images"][0]["file_name"] = "0000.png"
+    (picture,) = part_of(eda_report(Dataset(Path("a.json"), content, tmp_path), EN), "suspects").pictures
+    assert picture.window == (260, 0, 500, 240)
+    copy = np.asarray(Image.open(io.BytesIO(picture.jpeg)))
+    assert copy.shape == (120, 120, 3)
+    assert copy[11:19, 61:69].min() > 200 and copy[25:].max() < 50
 
 
 def test_without_a_folder_of_images_the_table_stands_alone_and_says_so():
@@ -225,9 +253,9 @@ def test_the_competitions_own_file(shared, tmp_path):
 
     path = shared / "data" / "competition" / "train.json"
     report = eda_report(Dataset(path, load_annotations(path)), EN)
-    assert dict(report.facts) | {"suspects": ""} == {
-        "images": "4,883", "boxes": "23,144", "classes": "10", "boxes an image": "4.74", "most boxes": "71",
-        "empty images": "0", "suspects": "",
+    assert facts(report) | {"suspects": None} == {
+        "images": 4883, "boxes": 23144, "classes": 10, "boxes an image": 23144 / 4883, "most boxes": 71,
+        "empty images": 0, "suspects": None,
     }  # fmt: skip
     counts = [3966, 6352, 897, 936, 982, 2943, 1263, 5178, 159, 468]
     assert [row[1] for row in rows(report, "class_boxes")] == counts

@@ -90,8 +90,29 @@ def test_a_class_without_truth_and_what_is_wrong_with_a_file_are_told(folder):
     notes = read(folder, ("all.csv",), ("bad.csv",)).notes
     assert notes == [
         f"{folder}/bad.csv: scores outside 0 to 1: 1, first line 2 (1.5)",
+        EN("analysis.big_scores", file=folder / "bad.csv", most="1.5"),
         EN("analysis.no_truth", file=folder / "gt.json", classes="class 2"),
     ]
+
+
+def test_a_model_without_any_box_is_told_by_all_its_files(folder):
+    for name, images in (("a", (0, 1)), ("b", (2, 3))):
+        (folder / f"{name}.csv").write_text(HEADER + "".join(f",train/{image:04}.jpg\n" for image in images))
+    inputs = read(folder, ("all.csv",), ("a.csv", "b.csv"))
+    assert len(inputs.predictions[1]) == 0
+    assert inputs.notes == [
+        EN("analysis.no_boxes", file=f"{folder / 'a.csv'}, {folder / 'b.csv'}"),
+        EN("analysis.no_truth", file=folder / "gt.json", classes="class 2"),
+    ]
+
+
+@pytest.mark.parametrize("model", [("negative.csv",), ("first.csv", "negative.csv"), ("negative.csv", "first.csv")])
+def test_a_score_below_0_is_refused_by_its_file(folder, model):
+    (folder / "negative.csv").write_text((folder / "rest.csv").read_text().replace("0.3 ", "-0.25 "))
+    with pytest.raises(InputError, match=r"negative.csv: a score is -0.25, 0 or more is right$"):
+        read(folder, ("all.csv",), model)
+    (folder / "negative.csv").write_text((folder / "rest.csv").read_text().replace("0.3 ", "0 "))
+    assert read(folder, model).predictions[0].scores.min() == 0
 
 
 def only_crowds(content):

@@ -5,16 +5,18 @@ import io
 import json
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import unquote
 
 import numpy as np
 import plotly.offline
 import pytest
 
+from mmdet_trash.errors import InputError
 from mmdet_trash.reports import page
 from mmdet_trash.reports.charts import Charts, Line
-from mmdet_trash.reports.page import LONGEST, as_dict, render, write_report
-from mmdet_trash.reports.parts import Box, Gallery, Part, Picture, Report, Section, Table
+from mmdet_trash.reports.page import LONGEST, as_dict, check_page, render, write_report
+from mmdet_trash.reports.parts import Box, Fact, Gallery, Part, Picture, Report, Section, Table
 from mmdet_trash.reports.words import LANGUAGES, Words
 from tests.reports.cases import EN, written
 
@@ -32,19 +34,19 @@ def short(monkeypatch):
 
 def report() -> Report:
     charts = Charts(EN, CLASSES, SERIES)
-    boxes = (Box("truth", (1, 2, 30, 40), 0, EVIL), Box("whole image", (0, 0, 50, 50), 3, "two\nlines"))
+    boxes = (Box("truth", (1, 2, 30, 40), 0, EVIL, loud=False), Box("whole image", (0, 0, 50, 50), 3, "two\nlines"))
     pictures = (
         Picture(EVIL, (0, 0, 50, 50), boxes, b"jpeg", "whole image"),
         Picture("b", (5, 5, 9, 9), (), None, "tiny"),
     )
-    rows = [(EVIL, 'a, "b"\nc', None), ("é", 1 / 3, 12345678)]
-    suspects = Gallery(name="suspects", table=Table(("image", "amount", "kind"), rows), pictures=pictures)
+    rows = [(EVIL, 'a, "b"\nc', None), ("é", 1 / 3, "tiny"), (12345678, 1234.56, "small")]
+    suspects = Gallery(name="suspects", table=Table(("image", "amount", "kind"), rows), pictures=pictures, series=1)
     many = Table(("class", "boxes"), [("small", number) for number in range(LONGEST + 1)])
     one = np.eye(4, dtype=int)
     return Report(
         name="eda",
         about=(f"{EVIL}.json", "b.json"),
-        facts=[("images", "1,000"), (f"mAP50 · {EVIL}", "0.5")],
+        facts=[Fact("images", 1000), Fact(f"mAP50 · {EVIL}", 1 / 3, "(0.3–0.4)"), Fact("best score", None)],  # noqa: RUF001
         notes=[f"{EVIL} is missing", "100 % {of} it"],
         sections=[
             Section("classes", [charts.class_bars("class_boxes", [[1, 2, 0.1, np.nan]] * 2, "boxes")]),
@@ -145,22 +147,53 @@ def test_tables_pictures_and_filters_say_what_they_belong_to(short):
     assert [row for row in found.cells if row[:2] == ["one", "a & b"]] == [["one", "a & b", "2"]]
     rows = [attributes for attributes in found.of("tr") if attributes.get("data-series") == "1"]
     assert [row.get("data-class") for row in rows] == ["0", "1", "2", "3", None, None]
+    assert {article["id"]: article.get("data-series") for article in found.of("article")} == {
+        "class_boxes": None, "together": "0", "together_2": "1", "pr_curves": None, "suspects_2": "1", "datasets": None,
+    }  # fmt: skip
     assert [(box["class"], box["data-kind"], box["data-class"]) for box in found.of("g")] == [
-        ("box truth", "truth", "0"), ("box whole-image", "whole image", "3"),
+        ("box truth", "truth", "0"), ("box loud whole-image", "whole image", "3"),
     ]  # fmt: skip
+    assert found.texts["text"] == [EVIL, "two\nlines"], "one that is not loud is told when one points at it"
     assert [(p["data-kind"], p["data-classes"]) for p in found.of("figure")] == [("whole image", "0 3"), ("tiny", "")]
     assert found.of("img")[0]["src"] == "data:image/jpeg;base64,anBlZw=="
     assert [box["viewbox"] for box in found.of("svg")] == ["0 0 50 50", "5 5 4 4"]
     assert "section-images" not in {attributes.get("id") for attributes in found.of("section")}
+    opened = ["open" in details for details in found.of("details")]
+    assert opened == [False, True, *[False] * 5, True], "filters, notes, and a table that stands alone at the end"
 
 
-def test_a_long_table_is_cut_and_a_class_keeps_its_name_in_every_language(short):
-    for language in LANGUAGES:
-        words = Words(language)
-        found = Page(render(report(), words, "a_csv"))
-        assert sum(row[0] == "small" and len(row) == 2 for row in found.cells) == LONGEST
-        assert [words.name("columns", "row"), *CLASSES] in found.cells
-        assert words("page.rows", count=2) in found.everything
+def test_of_a_single_series_nothing_is_to_be_hidden_with_it(short):
+    found = Page(render(replace(report(), series=("one",)), EN, "a_csv"))
+    assert not any("data-series" in article for article in found.of("article"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_long_table_is_cut_and_a_class_keeps_its_name(short, language):
+    words = Words(language)
+    found = Page(render(report(), words, "a_csv"))
+    assert sum(row[0] == "small" and len(row) == 2 for row in found.cells) == LONGEST
+    assert [words.name("columns", "row"), *CLASSES] in found.cells
+    assert words("page.first_rows", shown=LONGEST, count=LONGEST + 1) in found.everything
+    assert words("page.rows", count=3) in found.everything and words("page.rows", count=8) in found.everything
+    uncut = Table(("class", "boxes"), [("small", 1)] * LONGEST)
+    whole = replace(report(), sections=[Section("datasets", [Part(name="datasets", table=uncut)])])
+    assert words("page.rows", count=LONGEST) in Page(render(whole, words, "a_csv")).everything
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_numbers_are_short_and_kinds_are_said_in_words(short, language):
+    words = Words(language)
+    found = Page(render(report(), words, "a_csv"))
+    assert [row for row in found.cells if row[0] in (EVIL, "é", "12,345,678") and len(row) == 3][-3:] == [
+        [EVIL, 'a, "b"\nc', ""], ["é", "0.3333", words.name("kinds", "tiny")], ["12,345,678", "1,235", "small"],
+    ]  # fmt: skip
+    assert [text.strip() for text in found.texts["dd"]] == ["1,000", "0.3333 (0.3–0.4)", ""]  # noqa: RUF001
+    assert found.texts["dt"] == [words.name("facts", "images"), f"mAP50 · {EVIL}", words.name("facts", "best score")]
+    for kind in ("truth", "whole image", "tiny"):
+        assert words.name("kinds", kind) in found.texts["button"]
+    assert [group["aria-label"] for group in found.of("div") if group.get("role") == "group"] == [
+        words("eda.series"), words("page.classes"), words("page.kinds"), words("page.boxes"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["a.html", "a#b?c%20 유리:.html"])
@@ -169,6 +202,7 @@ def test_the_files_hold_the_tables_and_the_page_links_to_them(short, tmp_path, n
     assert sorted(path.name for path in out.parent.iterdir()) == sorted(path.name for path in (out, numbers, folder))
     content = strict(numbers.read_text())
     assert content == json.loads(json.dumps(as_dict(report())))
+    assert content["facts"] == {"images": 1000, f"mAP50 · {EVIL}": 1 / 3, "best score": None}
     for part in report().parts():
         assert content["tables"][part.id] == {
             "columns": [*part.table.columns],
@@ -178,7 +212,7 @@ def test_the_files_hold_the_tables_and_the_page_links_to_them(short, tmp_path, n
         shown = [["" if cell is None else str(cell) for cell in row] for row in part.table.rows]
         assert rows == [[*part.table.columns], *shown]
     links = {unquote(link["href"]) for link in Page(out.read_text()).of("a") if not link["href"].startswith("#")}
-    assert links == {f"{folder.name}/{part.id}.csv" for part in report().parts() if type(part) is not Part}
+    assert links == {f"{folder.name}/{part.id}.csv" for part in report().parts()}
     assert all("%23" in link["href"] for link in Page(out.read_text()).of("a") if "#" in name and "csv" in link["href"])
 
 
@@ -192,7 +226,7 @@ def test_the_same_report_is_the_same_bytes_and_its_numbers_are_in_every_language
 
 
 def test_tables_of_an_earlier_report_go_and_what_else_is_there_stays(short, tmp_path):
-    old = [Section("datasets", [Part(name="datasets", number=6, table=Table(("boxes",), [(1,)]))])]
+    old = [Section("datasets", [Part(name="datasets", series=6, table=Table(("boxes",), [(1,)]))])]
     write_report(replace(report(), sections=old), EN, tmp_path / "x.html")
     assert (tmp_path / "x_csv" / "datasets_7.csv").read_text() == "boxes\n1\n"
     for name in ("mine.csv", "notes.txt", "deep/old.csv"):
@@ -223,3 +257,36 @@ def test_a_place_that_cannot_be_written_is_named(short, tmp_path, blocked, named
         write_report(report(), EN, tmp_path / "sub" / "x.html")
     assert named in error.value.filename
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [named]
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("x.json", "x.json: a page is written there, NAME.html is right"),
+        ("x", "x: a page is written there, NAME.html is right"),
+        (".", ".: a page is written there, NAME.html is right"),
+        ("folder.html", "folder.html: a page is written there, NAME.html is right"),
+        ("in.html", "in.html: is the input in.html, a new file is right"),
+        ("link.htm", "link.htm: is the input in.html, a new file is right"),
+        ("gt.html", "gt.html: its numbers go to gt.json, which is an input; another name is right"),
+        ("other.HTM", "other.HTM: its numbers go to other.json, which is an input; another name is right"),
+        ("a.html", "a.html: its tables go to a_csv/, where a file is; another name is right"),
+    ],
+)
+def test_a_page_replaces_nothing_that_is_read_and_no_file_of_another_kind(tmp_path, monkeypatch, out, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.html").mkdir()
+    for name in ("in.html", "gt.json", "a_csv"):
+        (tmp_path / name).write_text("mine")
+    (tmp_path / "link.htm").symlink_to("in.html")
+    (tmp_path / "other.json").symlink_to("gt.json")
+    with pytest.raises(InputError) as error:
+        check_page(Path(out), ["in.html", Path("gt.json")])
+    assert str(error.value) == message
+    assert {*written(tmp_path).values()} == {b"mine"}
+
+
+@pytest.mark.parametrize("out", ["x.html", "x.htm", "x.HTML", "new/x.html", "old.html"])
+def test_a_page_may_replace_an_earlier_one(short, tmp_path, out):
+    write_report(report(), EN, tmp_path / "old.html")
+    check_page(tmp_path / out, [tmp_path / "gt.json", tmp_path / "old.csv"])

@@ -1,12 +1,14 @@
 """Small copies of photographs, and the part of them that is worth a look."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from mmdet_trash.reports.pictures import LONGEST, small_jpeg, window_around
+from mmdet_trash.errors import InputError
+from mmdet_trash.reports.pictures import LONGEST, check_folder, small_jpeg, window_around
 from tests.builders import write_jpeg
 
 
@@ -16,31 +18,41 @@ def opened(jpeg: bytes) -> Image.Image:
     return image
 
 
+def copy_of(path: Path, size: tuple[int, int] = (100, 80), window: tuple | None = None) -> Image.Image:
+    """Of the whole image, or of a part."""
+    return opened(small_jpeg(path, np.array(size), window or (0, 0, *size)))
+
+
 @pytest.mark.parametrize("size", [(100, 80), (LONGEST, 20), (1300, 650), (650, 2600)])
 def test_a_copy_is_small_and_keeps_its_shape(tmp_path, size):
-    copy = opened(small_jpeg(write_jpeg(tmp_path / "a.jpg", *size)))
+    copy = copy_of(write_jpeg(tmp_path / "a.jpg", *size), size)
     assert max(copy.size) == min(LONGEST, max(size))
     assert copy.width / copy.height == pytest.approx(size[0] / size[1], rel=0.05)
 
 
 def test_it_is_turned_as_the_photograph_says(tmp_path):
-    assert opened(small_jpeg(write_jpeg(tmp_path / "a.jpg", 100, 80, orientation=6))).size == (80, 100)
+    turned = write_jpeg(tmp_path / "a.jpg", 100, 80, orientation=6)
+    assert copy_of(turned, (80, 100)).size == (80, 100)
+    assert copy_of(turned, (80, 100), (10, 10, 60, 90)).size == (50, 80)
 
 
-def test_a_part_is_cut_out_where_it_is(tmp_path):
-    pixels = np.zeros((60, 100, 3), np.uint8)
-    pixels[20:40, 50:80] = 255
+@pytest.mark.parametrize("times", [1, 2, 0.5])
+def test_a_part_is_cut_out_where_it_is_in_a_file_of_any_size(tmp_path, times):
+    """The annotations are about 100 x 60 pixels."""
+    pixels = np.zeros((round(60 * times), round(100 * times), 3), np.uint8)
+    pixels[round(20 * times) : round(40 * times), round(50 * times) : round(80 * times)] = 255
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    part = opened(small_jpeg(tmp_path / "a.png", (50, 20, 80, 40)))
-    assert part.size == (30, 20) and np.asarray(part).min() > 250
-    assert np.asarray(opened(small_jpeg(tmp_path / "a.png", (10, 20, 40, 40)))).max() < 5
+    part = copy_of(tmp_path / "a.png", (100, 60), (50, 20, 80, 40))
+    assert part.size == (30 * times, 20 * times) and np.asarray(part).min() > 250
+    assert np.asarray(copy_of(tmp_path / "a.png", (100, 60), (10, 20, 40, 40))).max() < 5
+    assert copy_of(tmp_path / "a.png", (100, 60)).size == (100 * times, 60 * times)
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "I;16"])
 def test_any_mode_becomes_a_jpeg(tmp_path, mode):
     path = tmp_path / ("a.tif" if mode == "CMYK" else "a.png")
     Image.new(mode, (30, 20)).save(path)
-    assert opened(small_jpeg(path)).size == (30, 20)
+    assert copy_of(path, (30, 20)).size == (30, 20)
 
 
 def test_where_there_is_no_image_there_is_no_copy(tmp_path):
@@ -48,7 +60,16 @@ def test_where_there_is_no_image_there_is_no_copy(tmp_path):
     whole = write_jpeg(tmp_path / "cut.jpg").read_bytes()
     (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
     for name in ("none.jpg", "text.jpg", "cut.jpg", "."):
-        assert small_jpeg(tmp_path / name) is small_jpeg(tmp_path / name, (0, 0, 5, 5)) is None
+        assert small_jpeg(tmp_path / name, np.array((100, 80)), (0, 0, 5, 5)) is None
+
+
+def test_a_folder_that_is_named_is_there(tmp_path):
+    (tmp_path / "a.jpg").write_text("a file")
+    check_folder(None)
+    check_folder(tmp_path)
+    for name in ("none", "a.jpg"):
+        with pytest.raises(InputError, match=f"{name}: no such folder, that of the images is right"):
+            check_folder(tmp_path / name)
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,10 @@ GT = ["--gt", "gt.json"]
         (["ours.csv", "--gt", "ours.csv"], "ours.csv: not whole JSON"),
         (["ours.csv", "--gt", "empty.json"], "empty.json: the predicted images have no boxes"),
         (["none.csv", *GT], "none.csv: no such file"),
+        ([".", *GT], ".: unknown ending for predictions, one of .csv, .json, .pkl, .parquet is right"),
+        (["/", *GT], "/: unknown ending for predictions, one of .csv, .json, .pkl, .parquet is right"),
+        (["negative.csv", *GT], "negative.csv: a score is -0.9, 0 or more is right"),
+        (["ours.csv", *GT, "--images", "none"], "none: no such folder, that of the images is right"),
         (["gt.txt", *GT], "gt.txt: unknown ending for predictions, one of .csv, .json, .pkl, .parquet is right"),
         (["broken.csv", *GT], "broken.csv: line 2: 'high' is not a finite number"),
         (["a.pkl", *GT], "a.pkl: a pickle can execute anything when it is read; --trust-pickle reads it"),
@@ -102,11 +106,16 @@ GT = ["--gt", "gt.json"]
         (["--model", "run", "ours.csv", *GT, "--logs", "run"], "run: names two models or trainings"),
         (["--logs", "train"], "train: holds no log of a training"),
         (["--logs", "none"], "none: no such folder, a run's work dir is right"),
-        (["ours.csv", *GT, "--out", "gt.html"], "gt.json: is the input gt.json, a new file is right"),
-        (["ours.csv", *GT, "--out", "ours.csv"], "ours.csv: is the input ours.csv, a new file is right"),
-        (["--model", "a", "ours.json", *GT, "--out", "ours.html"], "ours.json: is the input ours.json"),
-        (["ours.csv", *GT, "--out", "x.json"], "x.json: is a folder or ends as the page's numbers do"),
-        (["ours.csv", *GT, "--out", "train"], "train: is a folder or ends as the page's numbers do"),
+        (["ours.csv", *GT, "--out", "gt.html"], "gt.html: its numbers go to gt.json, which is an input"),
+        (["ours.csv", *GT, "--out", "ours.csv"], "ours.csv: a page is written there, NAME.html is right"),
+        (["gt.htm", *GT, "--out", "gt.htm"], "gt.htm: is the input gt.htm, a new file is right"),
+        (
+            ["--model", "a", "ours.json", *GT, "--out", "ours.html"],
+            "ours.html: its numbers go to ours.json, which is an input; another name is right",
+        ),
+        (["ours.csv", *GT, "--out", "x.json"], "x.json: a page is written there, NAME.html is right"),
+        (["ours.csv", *GT, "--out", "train"], "train: a page is written there, NAME.html is right"),
+        (["ours.csv", *GT, "--out", "a.html"], "a.html: its tables go to a_csv/, where a file is"),
         (["ours.csv", *GT, "--out", "gt.json/x.html"], "gt.json/x.html: cannot write here: "),
     ],
 )
@@ -114,7 +123,9 @@ def test_a_mistake_is_one_line_and_no_file_is_changed(tool, data, arguments, mes
     write_json(data / "empty.json", coco(images=4, boxes=[], categories=(0, 1, 2)))
     write_predictions(found(), data / "ours.json")
     (data / "broken.csv").write_text((data / "ours.csv").read_text().replace("0.9", "high"))
-    (data / "gt.txt").write_text("")
+    (data / "negative.csv").write_text((data / "ours.csv").read_text().replace("0.9", "-0.9"))
+    for name in ("gt.txt", "gt.htm", "a_csv"):
+        (data / name).write_text("")
     (data / "a.pkl").write_bytes(b"")
     before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
     result = tool("analyze", *arguments)
@@ -129,6 +140,12 @@ def test_a_mistake_is_one_line_and_no_file_is_changed(tool, data, arguments, mes
         ([], "nothing to look at: FILE or --logs DIR is needed"),
         (["ours.csv"], "--gt is needed: the annotation file that says what is right"),
         (["--model", "a", *GT], "--model a: a name and at least one file are needed"),
+        (["--model", "", *GT], "--model : a name and at least one file are needed"),
+        (["ours.csv", "--model", "", "fold0.csv", *GT], "--model  fold0.csv: a name and at least one file are needed"),
+        *(
+            (["--logs", "run", *option], "--gt, --images and --predicted-only are about predictions: FILE is needed")
+            for option in (GT, ["--images", "."], ["--predicted-only"])
+        ),
         (["ours.csv", *GT, "--worst", 0], "argument --worst: '0': a whole number of 1 or more is right"),
         (["ours.csv", *GT, "--lang", "xx"], "argument --lang: invalid choice: 'xx'"),
     ],

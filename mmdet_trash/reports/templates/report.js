@@ -20,11 +20,13 @@ function sum(grids) {
   return grids[0].map((row, y) => row.map((_, x) => chosen.reduce((total, grid) => total + grid[y][x], 0)));
 }
 
-function filtered(traces) {
+function filtered(traces, text) {
   const told = new Set();
   return traces.map((trace) => {
     const visible = isShown(trace.meta);
     const found = { ...trace, visible };
+    if (trace.texttemplate) found.textfont = { ...trace.textfont, color: text };
+    if (trace.error_y) found.error_y = { ...trace.error_y, color: text };
     if (trace.meta.grids) found.z = sum(trace.meta.grids);
     if (trace.legendgroup) found.showlegend = trace.showlegend !== false && visible && !told.has(trace.legendgroup);
     if (visible) told.add(trace.legendgroup);
@@ -50,7 +52,7 @@ function layoutOf(layout) {
     height: 360,
     hovermode: "closest",
     ...layout,
-    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, ...layout.legend },
+    legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0, traceorder: "normal" },
     xaxis: axis(layout.xaxis),
     yaxis: axis(layout.yaxis),
     dragmode: touch.matches ? false : "zoom",
@@ -63,11 +65,15 @@ function layoutOf(layout) {
 function draw(name) {
   const chart = charts[name];
   const config = { responsive: true, displaylogo: false, displayModeBar: touch.matches ? false : "hover" };
-  return Plotly.react(plotOf(name), filtered(chart.data), layoutOf(chart.layout), config);
+  const layout = layoutOf(chart.layout);
+  return Plotly.react(plotOf(name), filtered(chart.data, layout.font.color), layout, config);
 }
 
 function redraw() {
-  for (const name of Object.keys(charts)) if (isDrawn(plotOf(name))) draw(name);
+  for (const name of Object.keys(charts)) {
+    const plot = plotOf(name);
+    if (isDrawn(plot) && plot.offsetParent) draw(name);
+  }
 }
 
 const observer = new IntersectionObserver(
@@ -103,7 +109,9 @@ function apply(filter) {
     );
     const active = hidden.series.size + hidden.class.size > 0;
     document.querySelector(".filters").classList.toggle("active", active);
-    for (const row of document.querySelectorAll(`tr[data-${filter}]`)) row.hidden = !isShown(row.dataset);
+    for (const part of document.querySelectorAll(`tr[data-${filter}], article[data-${filter}]`)) {
+      part.hidden = !isShown(part.dataset);
+    }
     redraw();
   }
   document.querySelectorAll(".gallery").forEach(hidePictures);
