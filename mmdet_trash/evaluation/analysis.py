@@ -21,9 +21,9 @@ from mmdet_trash.evaluation.figures import (
     SizeFigures,
     SliceFigures,
 )
-from mmdet_trash.evaluation.matching import AREAS, IGNORED, TrueBoxes, match
 from mmdet_trash.evaluation.resampling import draws, weighted_summaries
 from mmdet_trash.predictions import Predictions
+from mmdet_trash.predictions.matching import AREAS, IGNORED, TrueBoxes, match
 
 LEVELS = np.linspace(0, 1, 101)
 """Thresholds of `Evaluated.confidence_curves`."""

@@ -8,8 +8,8 @@ from enum import IntEnum
 import numpy as np
 from numba import njit
 
-from mmdet_trash.evaluation.matching import IGNORED, TrueBoxes, overlap
 from mmdet_trash.predictions import Predictions
+from mmdet_trash.predictions.matching import IGNORED, TrueBoxes, overlap
 
 
 class Kind(IntEnum):
@@ -59,7 +59,7 @@ def box_errors(
     Args:
         truth: the true boxes.
         predictions: N boxes of the same images.
-        found: (N,) what each of them finds at `iou_thr`, a row of `mmdet_trash.evaluation.matching.match`.
+        found: (N,) what each of them finds at `iou_thr`, a row of `mmdet_trash.predictions.matching.match`.
         iou_thr: the overlap from which a box is right.
         background_thr: the overlap under which an object is background.
     """

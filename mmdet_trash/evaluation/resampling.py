@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from mmdet_trash.evaluation.matching import AREAS, FALSE, IGNORED, TrueBoxes, match
 from mmdet_trash.predictions import Predictions
+from mmdet_trash.predictions.matching import AREAS, FALSE, IGNORED, TrueBoxes, match
 
 IOU_THRS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0, 1, 101)

@@ -93,8 +93,8 @@ def fit_calibration(kind: str, scores: np.ndarray, labels: np.ndarray, right: np
             and the 99th percentile).
         scores: (N,) of one model's boxes.
         labels: (N,) int64.
-        right: (N,) bool, whether each box finds an object, see `mmdet_trash.fusion.matching.are_right`. Only the first
-            two kinds look at it.
+        right: (N,) bool, whether each box finds an object, see `mmdet_trash.predictions.matching.are_right`. Only the
+            first two kinds look at it.
         classes: number of classes.
 
     Raises:

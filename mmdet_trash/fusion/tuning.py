@@ -15,9 +15,9 @@ import optuna
 from mmdet_trash.errors import InputError
 from mmdet_trash.fusion.calibration import KINDS, Calibration, fit_calibration
 from mmdet_trash.fusion.fuse import fuse
-from mmdet_trash.fusion.matching import are_right
 from mmdet_trash.fusion.settings import CONF_TYPES, METHODS, FusionSettings
 from mmdet_trash.predictions import Predictions
+from mmdet_trash.predictions.matching import are_right
 
 START = (
     {"method": "wbf", "iou_thr": 0.55, "conf_type": "avg", "one_vote": False, "decay": False},

@@ -36,10 +36,15 @@ def check_page(out: Path, inputs: Iterable[str | Path]) -> None:
     check_writable(out)
     check_no_input(out, inputs)
     numbers, folder = _beside(out)
-    if numbers.resolve() in {Path(path).resolve() for path in inputs}:
+    read = [Path(path).resolve() for path in inputs]
+    if numbers.resolve() in read:
         raise InputError(f"{out}: its numbers go to {numbers}, which is an input; another name is right")
+    if numbers.exists() and _tables_of(numbers) is None:
+        raise InputError(f"{out}: its numbers go to {numbers}, which is no report's; another name is right")
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{out}: its tables go to {folder}/, where a file is; another name is right")
+    if folder.resolve() in [path.parent for path in read]:
+        raise InputError(f"{out}: its tables go to {folder}/, where an input is; another name is right")
 
 
 def write_report(report: Report, words: Words, out: str | Path) -> list[Path]:
@@ -59,7 +64,7 @@ def write_report(report: Report, words: Words, out: str | Path) -> list[Path]:
     out = Path(out)
     numbers, folder = _beside(out)
     page = render(report, words, folder.name)
-    _write_tables(report, folder, _tables_of(numbers))
+    _write_tables(report, folder, _tables_of(numbers) or set())
     with atomic_write(numbers) as file:
         json.dump(as_dict(report), file, ensure_ascii=False, allow_nan=False)
         file.write("\n")
@@ -150,9 +155,9 @@ def _write_tables(report: Report, folder: Path, earlier: set[str]) -> None:
             path.unlink()
 
 
-def _tables_of(numbers: Path) -> set[str]:
-    """Names of the tables of the report that stands in this place, if one does."""
+def _tables_of(numbers: Path) -> set[str] | None:
+    """Names of the tables of the report whose numbers these are; None where they are no report's."""
     try:
         return set(read_json(numbers)["tables"])
     except (InputError, OSError, KeyError, TypeError):
-        return set()
+        return None

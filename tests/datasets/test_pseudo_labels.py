@@ -17,8 +17,8 @@ from mmdet_trash.datasets.pseudo_labels import (
     with_folders,
 )
 from mmdet_trash.errors import InputError
-from mmdet_trash.fusion.matching import are_right
 from mmdet_trash.predictions import ImageTable, from_annotations, read_predictions
+from mmdet_trash.predictions.matching import are_right
 from tests.builders import coco, predictions, write_json
 
 CONTENT = coco(images=4, boxes=[], categories=(3, 7), folder="test/")

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from mmdet_trash.evaluation.coco import SUMMARY, ground_truth
-from mmdet_trash.evaluation.matching import TrueBoxes
 from mmdet_trash.evaluation.resampling import draws, weighted_summaries
 from mmdet_trash.predictions import ImageTable, Predictions, from_annotations
+from mmdet_trash.predictions.matching import TrueBoxes
 from tests.builders import coco, predictions
 from tests.evaluation.cases import judged
 from tests.evaluation.test_coco import random_case

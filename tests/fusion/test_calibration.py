@@ -11,8 +11,8 @@ from pycocotools.cocoeval import COCOeval
 from mmdet_trash.errors import InputError
 from mmdet_trash.fusion import Calibration, fit_calibration
 from mmdet_trash.fusion.calibration import FEWEST, KEEP_ORDER, KINDS
-from mmdet_trash.fusion.matching import are_right
 from mmdet_trash.predictions import Predictions
+from mmdet_trash.predictions.matching import are_right
 from tests.builders import predictions, table
 
 IMAGES = table()

@@ -174,10 +174,10 @@ def test_a_long_table_is_cut_and_a_class_keeps_its_name(short, language):
     assert sum(row[0] == "small" and len(row) == 2 for row in found.cells) == LONGEST
     assert [words.name("columns", "row"), *CLASSES] in found.cells
     assert words("page.first_rows", shown=LONGEST, count=LONGEST + 1) in found.everything
-    assert words("page.rows", count=3) in found.everything and words("page.rows", count=8) in found.everything
+    assert all(f"· {words('page.rows', count=count)}\n" in found.everything for count in (3, 8))
     uncut = Table(("class", "boxes"), [("small", 1)] * LONGEST)
     whole = replace(report(), sections=[Section("datasets", [Part(name="datasets", table=uncut)])])
-    assert words("page.rows", count=LONGEST) in Page(render(whole, words, "a_csv")).everything
+    assert f"· {words('page.rows', count=LONGEST)}\n" in Page(render(whole, words, "a_csv")).everything
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -270,20 +270,24 @@ def test_a_place_that_cannot_be_written_is_named(short, tmp_path, blocked, named
         ("link.htm", "link.htm: is the input in.html, a new file is right"),
         ("gt.html", "gt.html: its numbers go to gt.json, which is an input; another name is right"),
         ("other.HTM", "other.HTM: its numbers go to other.json, which is an input; another name is right"),
+        ("train.html", "train.html: its numbers go to train.json, which is no report's; another name is right"),
+        ("d.html", "d.html: its numbers go to d.json, which is no report's; another name is right"),
         ("a.html", "a.html: its tables go to a_csv/, where a file is; another name is right"),
+        ("b.html", "b.html: its tables go to b_csv/, where an input is; another name is right"),
     ],
 )
 def test_a_page_replaces_nothing_that_is_read_and_no_file_of_another_kind(tmp_path, monkeypatch, out, message):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "folder.html").mkdir()
-    for name in ("in.html", "gt.json", "a_csv"):
-        (tmp_path / name).write_text("mine")
+    for name in ("folder.html", "d.json", "b_csv"):
+        (tmp_path / name).mkdir()
+    for name in ("in.html", "gt.json", "train.json", "a_csv", "b_csv/figures.csv"):
+        (tmp_path / name).write_text('{"images": []}')
     (tmp_path / "link.htm").symlink_to("in.html")
     (tmp_path / "other.json").symlink_to("gt.json")
     with pytest.raises(InputError) as error:
-        check_page(Path(out), ["in.html", Path("gt.json")])
+        check_page(Path(out), ["in.html", Path("gt.json"), "b_csv/figures.csv"])
     assert str(error.value) == message
-    assert {*written(tmp_path).values()} == {b"mine"}
+    assert {*written(tmp_path).values()} == {b'{"images": []}'}
 
 
 @pytest.mark.parametrize("out", ["x.html", "x.htm", "x.HTML", "new/x.html", "old.html"])

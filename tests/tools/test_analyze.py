@@ -116,6 +116,7 @@ GT = ["--gt", "gt.json"]
         (["ours.csv", *GT, "--out", "x.json"], "x.json: a page is written there, NAME.html is right"),
         (["ours.csv", *GT, "--out", "train"], "train: a page is written there, NAME.html is right"),
         (["ours.csv", *GT, "--out", "a.html"], "a.html: its tables go to a_csv/, where a file is"),
+        (["ours.csv", *GT, "--out", "empty.html"], "empty.html: its numbers go to empty.json, which is no report's"),
         (["ours.csv", *GT, "--out", "gt.json/x.html"], "gt.json/x.html: cannot write here: "),
     ],
 )

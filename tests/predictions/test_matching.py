@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from mmdet_trash.evaluation.coco import ground_truth
-from mmdet_trash.evaluation.matching import AREAS, FALSE, IGNORED, TrueBoxes, match
 from mmdet_trash.predictions import ImageTable
+from mmdet_trash.predictions.matching import AREAS, FALSE, IGNORED, TrueBoxes, match
 from tests.builders import coco, predictions
 from tests.evaluation.cases import judged
 from tests.evaluation.test_coco import random_case

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from mmdet_trash.predictions import ImageTable, Predictions
+from mmdet_trash.predictions.columns import ImageTable, Predictions
 
 FALSE, IGNORED = -1, -2
 """In the place of a true box: there is none; the box counts neither way."""
@@ -108,6 +108,24 @@ def match(
         np.minimum(iou_thrs, 1 - 1e-10),
     )
     return found
+
+
+def are_right(predictions: Predictions, truth: Predictions, iou_thr: float = 0.5) -> np.ndarray:
+    """Which boxes find an object; as `match`, of a truth without crowds.
+
+    Args:
+        predictions: N boxes.
+        truth: the true boxes of the same images.
+        iou_thr: between 0 and 1.
+
+    Returns:
+        (N,) bool.
+    """
+    rows, sides = np.arange(len(truth)), truth.bboxes[:, 2:] - truth.bboxes[:, :2]
+    boxes = np.hstack([truth.bboxes[:, :2], sides])
+    crowds = np.zeros(len(truth), dtype=bool)
+    true = TrueBoxes(truth.images, rows, truth.image_index, truth.labels, boxes, sides.prod(axis=1), crowds)
+    return match(true, predictions, np.array([iou_thr]))[0] >= 0
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
