@@ -36,7 +36,7 @@ DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 DASH_SIGNS = ("───", "╌╌╌", "┈┈┈", "─·─", "━ ━", "━·━")
 """What a title says of a series' lines."""
 MANY = 20
-"""From so many on, names are left out of a legend and numbers out of a matrix."""
+"""More names than these go without a legend; from so many columns on, a matrix goes without numbers."""
 SCALE = ((0, "rgba(59,118,196,0)"), (0.5, "rgba(59,118,196,0.55)"), (1, "rgba(214,69,65,1)"))
 """From nothing, whatever the page's background, to much."""
 SHADES = ("#a9c6ea", "#5d93d6", "#2b5ea8")
