@@ -21,7 +21,7 @@ from mmdet_trash.evaluation.figures import (
     SizeFigures,
     SliceFigures,
 )
-from mmdet_trash.evaluation.resampling import draws, weighted_summaries
+from mmdet_trash.evaluation.resampling import RECALLS, draws, weighted_summaries
 from mmdet_trash.predictions import Predictions
 from mmdet_trash.predictions.matching import AREAS, IGNORED, TrueBoxes, match
 
@@ -138,11 +138,10 @@ class Evaluated:
 
     def pr_curves(self) -> PrCurves:
         """Precision by recall at IoU 0.5."""
-        recall = np.linspace(0, 1, 101)
         if self._evaluator is None:
-            return PrCurves(recall, np.full((len(self.predictions.images.classes), len(recall)), np.nan))
+            return PrCurves(RECALLS, np.full((len(self.predictions.images.classes), len(RECALLS)), np.nan))
         precision = np.asarray(self._evaluator.eval["precision"])[0, :, :, 0, -1].T
-        return PrCurves(recall, np.where(precision < 0, np.nan, precision))
+        return PrCurves(RECALLS, np.where(precision < 0, np.nan, precision))
 
     def confidence_curves(self, levels: Sequence[float] | np.ndarray = LEVELS) -> ConfidenceCurves:
         """Precision, recall and F1 by the score under which boxes are dropped.
