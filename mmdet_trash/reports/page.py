@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -112,13 +112,23 @@ def render(report: Report, words: Words, folder: str) -> str:
         kind=lambda part: {Chart: "chart", Gallery: "gallery"}.get(type(part), "numbers"),
         cell=lambda value: _shown(report, words, value),
         belongs=lambda part, row: _belongs(report, part.table, row),
-        longest=LONGEST,
+        first_rows=_first_rows,
         data_uri=lambda jpeg: f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}",
         data={name: {"data": chart.traces, "layout": chart.layout} for name, chart in charts.items()},
         plotly=Markup(get_plotlyjs() if charts else "").replace(Markup("</script"), Markup("<\\/script")),
         style=Markup((templates / "report.css").read_text("utf-8")),
         script=Markup((templates / "report.js").read_text("utf-8")),
     )
+
+
+def _first_rows(table: Table) -> list[Sequence[Cell]]:
+    """Those that stand on the page: as many of each series, so that none is left without when another is hidden."""
+    if "series" not in table.columns or len(table.rows) <= LONGEST:
+        return list(table.rows[:LONGEST])
+    place = table.columns.index("series")
+    names = dict.fromkeys(row[place] for row in table.rows)
+    each = [[row for row in table.rows if row[place] == name] for name in names]
+    return [row for rows in each for row in rows[: LONGEST // len(names)]]
 
 
 def _shown(report: Report, words: Words, value: Cell) -> str:

@@ -180,6 +180,16 @@ def test_a_long_table_is_cut_and_a_class_keeps_its_name(short, language):
     assert f"· {words('page.rows', count=LONGEST)}\n" in Page(render(whole, words, "a_csv")).everything
 
 
+def test_a_table_that_is_cut_has_rows_of_every_series(short):
+    rows = [(name, number) for name in ("one", "two") for number in range(LONGEST)]
+    parts = [Part(name="datasets", table=Table(("series", "boxes"), rows))]
+    found = Page(render(replace(report(), sections=[Section("datasets", parts)], series=("one", "two")), EN, "a_csv"))
+    half = LONGEST // 2
+    shown = [cells for cells in found.cells if len(cells) == 2 and cells[0] in ("one", "two")]
+    assert [cells[0] for cells in shown] == ["one"] * half + ["two"] * half
+    assert EN("page.first_rows", shown=LONGEST, count=2 * LONGEST) in found.everything
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_numbers_are_short_and_kinds_are_said_in_words(short, language):
     words = Words(language)
