@@ -74,7 +74,7 @@ def statistics(coco: dict[str, Any]) -> Statistics:
     images, labels, index = boxes.images, boxes.labels, boxes.image_index
     many = len(images.classes)
     frames = images.sizes[index].astype(np.float64)
-    corners = clipped(boxes)
+    corners = boxes.cut().bboxes
     sides = corners[:, 2:] - corners[:, :2]
     seen = (sides > 0).all(axis=1)
     share, aspect = (sides.prod(1) / frames.prod(1))[seen], sides[seen, 0] / sides[seen, 1]
@@ -112,13 +112,6 @@ def annotated_boxes(coco: dict[str, Any]) -> tuple[list[dict[str, Any]], Predict
     own = [annotation for annotation in coco["annotations"] if not annotation.get("iscrowd")]
     own.sort(key=lambda annotation: position[annotation["image_id"]])
     return own, from_annotations({**coco, "annotations": own})
-
-
-def clipped(boxes: Predictions) -> np.ndarray:
-    """(N, 4) float64, the boxes cut at their images' borders; one that lies outside ends as a line or a point there."""
-    frames = boxes.images.sizes[boxes.image_index]
-    cut: np.ndarray = boxes.bboxes.clip(0, np.tile(frames, 2))
-    return cut
 
 
 def _count(shape: tuple[int, ...], *index: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mmdet_trash.datasets.checks import TOLERANCE
-from mmdet_trash.datasets.statistics import annotated_boxes, clipped
+from mmdet_trash.datasets.statistics import annotated_boxes
 
 SAME_IOU = 0.9
 """IoU from which two boxes stand for one object."""
@@ -61,7 +61,7 @@ def find_suspects(coco: dict[str, Any]) -> list[Suspect]:
     annotations, boxes = annotated_boxes(coco)
     index, frames = boxes.image_index, boxes.images.sizes[boxes.image_index]
     ids = np.array([annotation["id"] for annotation in annotations], dtype=np.int64)
-    corners = clipped(boxes)
+    corners = boxes.cut().bboxes
     sides = corners[:, 2:] - corners[:, :2]
     shorter, longer = sides.min(1), sides.max(1)
     share = sides.prod(1) / frames.prod(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -48,8 +48,7 @@ def sweep(
         InputError: when there is nothing to find in these images, or a score or threshold is below 0.
     """
     score = Map50(coco, predictions.images)
-    frames = np.tile(predictions.images.sizes[predictions.image_index], 2)
-    predictions = replace(predictions, bboxes=predictions.bboxes.clip(0, frames))
+    predictions = predictions.cut()
     map50, boxes = np.empty((len(score_thrs), len(nms_ious))), np.empty((len(score_thrs), len(nms_ious)), np.int64)
     for column, iou in enumerate(nms_ious):
         left = predictions if iou is None else fuse([predictions], FusionSettings(method="nms", iou_thr=iou))

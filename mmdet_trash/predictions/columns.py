@@ -165,6 +165,11 @@ class Predictions:
         """Keep the rows where the (N,) boolean `keep` is true; all images stay."""
         return self._take(keep)
 
+    def cut(self) -> Predictions:
+        """The same boxes cut at their images' borders; one that lies outside ends as a line or a point there."""
+        frames = np.tile(self.images.sizes[self.image_index], 2)
+        return replace(self, bboxes=self.bboxes.clip(0, frames))
+
     def over(self, images: ImageTable) -> Predictions:
         """The rows about the images of another table, joined on image id; rows about others are left out."""
         rows = np.isin(self.images.ids, images.ids)[self.image_index]

@@ -19,12 +19,14 @@ def training_curves(charts: Charts, runs: Sequence[Run]) -> list[Part]:
     """
     parts: list[Part] = []
     for name, figure in (("loss", "loss"), ("val_map50", "mAP50"), ("val_map", "mAP")):
-        lines = []
+        lines, window = [], 1
         for series, run in enumerate(runs, start=len(charts.series) - len(runs)):
             curves = [curve for training in run.trainings if (curve := _curve(training, figure))]
             lines += _lines(run.name, series, curves)
+            window = max([window, *(curve.window for curve in curves)])
         if lines:
-            parts.append(charts.lines(name, lines, ("epoch", figure)))
+            about = charts.words("analysis.window", count=window) if window > 1 else ""
+            parts.append(replace(charts.lines(name, lines, ("epoch", figure)), about=about))
     return parts
 
 

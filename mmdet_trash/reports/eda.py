@@ -198,7 +198,7 @@ def _gallery(dataset: Dataset, suspects: list[Suspect], words: Words) -> tuple[G
         marked = [row_of[annotation] for annotation in suspect.annotations]
         file, kind = files[suspect.image], suspect.kind.value
         named, ids = " · ".join(classes[boxes.labels[row]] for row in marked), " ".join(map(str, suspect.annotations))
-        rows.append((kind, file, ids, named, float(f"{suspect.amount:.4g}")))
+        rows.append((kind, file, ids, named, suspect.amount))
         drawn[kind] += 1
         if dataset.images is None or drawn[kind] > EACH:
             continue

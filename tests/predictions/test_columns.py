@@ -55,6 +55,26 @@ def test_columns_do_not_change_with_the_arrays_they_came_from() -> None:
         columns.scores[0] = 0.9
 
 
+def test_boxes_are_cut_at_the_border_of_their_own_image() -> None:
+    images = ImageTable.from_coco(
+        {
+            "images": [
+                {"id": i, "file_name": str(i), "width": w, "height": h}
+                for i, (w, h) in enumerate([(100, 80), (40, 60)])
+            ]
+        }
+    )
+    rows = [
+        (0, 0, 0.5, -5, -1, 120, 90),
+        (0, 0, 0.5, 1, 2, 3, 4),
+        (1, 0, 0.5, 10, 20, 70, 70),
+        (1, 0, 0.5, 50, -9, 60, -2),
+    ]
+    found = predictions(images, rows)
+    assert found.cut().bboxes.tolist() == [[0, 0, 100, 80], [1, 2, 3, 4], [10, 20, 40, 60], [40, 0, 40, 0]]
+    assert found.bboxes[0].tolist() == [-5, -1, 120, 90]
+
+
 def test_select_keeps_all_images() -> None:
     columns = predictions(table(), [(0, 1, 0.9, 1, 2, 3, 4), (1, 2, 0.2, 5, 6, 7, 8), (1, 3, 0.6, 1, 1, 2, 2)])
     kept = columns.select(columns.scores > 0.5)

@@ -33,6 +33,14 @@ def test_one_training_is_a_line_over_epochs_of_its_loss_and_of_each_metric():
     assert (line["x"], line["y"], line["name"], line["meta"]) == ([1, 2], [4, 2], "a", {"series": 0})
 
 
+def test_points_that_are_means_are_said_to_be():
+    """The longest training of those drawn has most values in a point."""
+    many = Training("", {"loss": Curve(np.arange(4.0), np.ones(4), window=3)}, training().metrics, 10)
+    parts = drawn(Run("a", (training(),)), Run("b", (many,)))
+    assert parts["loss"].about == EN("analysis.window", count=3)
+    assert parts["val_map50"].about == drawn(Run("a", (training(),)))["loss"].about == ""
+
+
 def test_folds_are_a_band_around_their_mean():
     folds = training("fold0"), training("fold1", ((10, 2), (20, 2), (30, 1)), ((1, 0.4), (2, 0.5), (3, 0.9)))
     parts = drawn(Run("a", folds))
