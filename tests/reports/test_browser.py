@@ -20,6 +20,7 @@ from mmdet_trash.reports.page import write_report
 from mmdet_trash.reports.training_logs import read_runs
 from mmdet_trash.reports.words import Words
 from mmdet_trash.reports.worst import Photographs
+from tests import builders
 from tests.reports.browser import OpenReport, opened
 
 pytestmark = pytest.mark.slow
@@ -176,6 +177,23 @@ def test_pictures_and_their_filters(browser, small):
             assert (report.shown(".picture") == 9) == (shown == 0)
             button.click()
         assert report.shown(".picture") == 0
+        assert report.complaints == []
+
+
+def test_what_is_suspect_looks_unlike_the_other_boxes(browser, tmp_path):
+    boxes = [(0, 0, [10, 10, 2, 30]), (0, 1, [20, 20, 30, 30])]
+    dataset = Dataset(tmp_path / "train.json", builders.coco(images=1, boxes=boxes), tmp_path)
+    builders.write_jpeg(tmp_path / "train" / "0000.jpg")
+    page, _, _ = write_report(eda_report(dataset, WORDS), WORDS, tmp_path / "eda.html")
+    with opened(browser, page) as report:
+        dashes, colours = (
+            report.page.eval_on_selector_all(
+                ".box.tiny rect, .box.other rect", f"all => all.map(rect => getComputedStyle(rect).{name})"
+            )
+            for name in ("strokeDasharray", "stroke")
+        )
+        assert (dashes[0] != "none", dashes[1]) == (True, "none"), "the others are dashed and below"
+        assert len(set(colours)) == 2
         assert report.complaints == []
 
 
